@@ -1,0 +1,279 @@
+"""The payload computer as its satellite sees it: a queue, a watchdog, a governor."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from typing_extensions import assert_never
+
+from firmware_bridge.board import Booted, Task, WorkFinished, WorkOrder, WorkResult
+from firmware_bridge.faults import FaultEvent
+from payloads.governor import Governor
+from payloads.jobs import Job, JobLost, Loss, Released
+
+RELOAD = 0  # the number under which a reload runs; jobs are numbered from 1
+
+
+@dataclass(frozen=True, slots=True)
+class TripCrossed:
+    """The die passed a trip point, rising or falling."""
+
+    payload: str
+    rising: bool
+    die_c: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogExpired:
+    """The board has not answered a start within the watchdog's time."""
+
+    payload: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class OvercurrentTripped:
+    """A supply has drawn more than its limit for the breaker's delay.
+
+    ``surge`` counts the times at which the limit was passed: a later count
+    means that the current fell in between, and this event is void.
+    """
+
+    payload: str
+    surge: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadDue:
+    """The model is to be loaded afresh, to mend what radiation did to it."""
+
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyOffered:
+    """A payload may be switched on again; void if it was shed meanwhile."""
+
+    payload: str
+    offer: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSupply:
+    """Switch a board's supply."""
+
+    payload: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetPoint:
+    """Run a board at an operating point."""
+
+    payload: str
+    point: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartWork:
+    """Start a piece of work on a board."""
+
+    payload: str
+    order: WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeBoard:
+    """Let a fault take effect on a board."""
+
+    payload: str
+    fault: FaultEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Bring an event back at a later moment."""
+
+    at_s: float
+    event: object
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A job is finished; ``latency_s`` counts from its release."""
+
+    payload: str
+    job: int
+    stream: str
+    subject_s: float
+    latency_s: float
+    late: bool
+    result: WorkResult
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The model was loaded afresh: nothing in it is corrupted any more."""
+
+    payload: str
+
+
+ComputerEvent = (
+    Released
+    | WorkFinished
+    | Booted
+    | TripCrossed
+    | FaultEvent
+    | WatchdogExpired
+    | OvercurrentTripped
+    | ReloadDue
+    | SupplyOffered
+)
+ComputerAction = (
+    SwitchSupply | SetPoint | StartWork | StrikeBoard | Schedule | Completed | Reloaded | JobLost
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputerRules:
+    """How a payload computer is run.
+
+    The watchdog restarts a board that has not answered within
+    ``watchdog_s`` of a start; a power cycle keeps the supply off for
+    ``off_s``; every ``reload_every_s`` the model is loaded afresh.
+    """
+
+    queue_length: int
+    watchdog_s: float
+    off_s: float
+    reload_every_s: float
+
+
+class PayloadComputer:
+    """Decides what a board does next; performs nothing."""
+
+    def __init__(self, name: str, rules: ComputerRules, governor: Governor) -> None:
+        """Start shed: switched off, with nothing to do."""
+        self.name = name
+        self._rules, self._governor = rules, governor
+        self._level = 0
+        self._waiting: deque[Job] = deque()
+        self._current: Job | None = None
+        self._reloading = False
+        self._reload_due = False
+        self._ready = False  # booted, as far as can be known from outside
+        self._shed = True
+        self._starts = 0
+        self._offers = 0
+
+    def watched_c(self) -> tuple[float, float]:
+        """Return the die temperatures at which the governor acts, °C."""
+        return self._governor.watched_c(self._level)
+
+    def react(self, t_s: float, event: ComputerEvent) -> list[ComputerAction]:
+        """Return what is to be done about ``event``."""
+        match event:
+            case Released(job=job):
+                return [*self._queue(job), *self._start_next(t_s)]
+            case WorkFinished():
+                return [*self._finish(t_s, event), *self._start_next(t_s)]
+            case Booted():
+                self._ready = True
+                return self._start_next(t_s)
+            case TripCrossed():
+                return self._govern(event)
+            case FaultEvent():
+                return [StrikeBoard(self.name, event)]
+            case WatchdogExpired(start=start):
+                stuck = start == self._starts and (self._current is not None or self._reloading)
+                return self._cycle(t_s, Loss.WATCHDOG) if stuck else []
+            case OvercurrentTripped():
+                return [] if self._shed else self._cycle(t_s, Loss.POWER)
+            case ReloadDue():
+                self._reload_due = True
+                again = Schedule(t_s + self._rules.reload_every_s, event)
+                return [again, *self._start_next(t_s)]
+            case SupplyOffered(offer=offer):
+                return self._switch_on() if offer == self._offers and not self._shed else []
+            case _:
+                assert_never(event)
+
+    def begin(self, t_s: float) -> list[ComputerAction]:
+        """Return what starts the regular reloads."""
+        return [Schedule(t_s + self._rules.reload_every_s, ReloadDue(self.name))]
+
+    def shed(self) -> list[ComputerAction]:
+        """Return what cuts the supply for good; work under way and waiting is lost."""
+        waiting = [JobLost(self.name, job.number, Loss.POWER) for job in self._waiting]
+        self._waiting.clear()
+        self._shed = True
+        return [*self._cut(Loss.POWER), *waiting]
+
+    def restore(self) -> list[ComputerAction]:
+        """Return what gives the supply back; the board boots."""
+        self._shed = False
+        return self._switch_on()
+
+    def _queue(self, job: Job) -> list[ComputerAction]:
+        if self._shed:
+            return [JobLost(self.name, job.number, Loss.POWER)]
+        self._waiting.append(job)
+        if len(self._waiting) <= self._rules.queue_length:
+            return []
+        return [JobLost(self.name, self._waiting.popleft().number, Loss.QUEUE_FULL)]
+
+    def _start_next(self, t_s: float) -> list[ComputerAction]:
+        if not self._ready or self._current is not None or self._reloading:
+            return []
+        if self._reload_due:
+            self._reload_due, self._reloading = False, True
+            return self._start(t_s, WorkOrder(RELOAD, Task.RELOAD, t_s))
+        if not self._waiting:
+            return []
+        job = self._current = self._waiting.popleft()
+        return self._start(t_s, WorkOrder(job.number, Task.RUN, job.released_s, job.preparation_s))
+
+    def _start(self, t_s: float, order: WorkOrder) -> list[ComputerAction]:
+        self._starts += 1
+        watchdog = WatchdogExpired(self.name, self._starts)
+        return [
+            StartWork(self.name, order),
+            Schedule(t_s + self._rules.watchdog_s, watchdog),
+        ]
+
+    def _finish(self, t_s: float, done: WorkFinished) -> list[ComputerAction]:
+        if done.job == RELOAD:
+            self._reloading = False
+            return [Reloaded(self.name)]
+        job = self._current
+        if job is None or job.number != done.job or done.result is None:
+            return []  # an answer to a job that was given up
+        self._current = None
+        late = t_s > job.deadline_s
+        latency_s = t_s - job.released_s
+        return [
+            Completed(
+                self.name, job.number, job.stream, job.released_s, latency_s, late, done.result
+            )
+        ]
+
+    def _govern(self, crossed: TripCrossed) -> list[ComputerAction]:
+        self._level += 1 if crossed.rising else -1
+        return [] if self._shed else [SetPoint(self.name, self._governor.point_at(self._level))]
+
+    def _cycle(self, t_s: float, reason: Loss) -> list[ComputerAction]:
+        self._offers += 1
+        offer = Schedule(t_s + self._rules.off_s, SupplyOffered(self.name, self._offers))
+        return [*self._cut(reason), offer]
+
+    def _cut(self, reason: Loss) -> list[ComputerAction]:
+        lost = [JobLost(self.name, self._current.number, reason)] if self._current else []
+        self._current, self._reloading, self._reload_due, self._ready = None, False, False, False
+        return [SwitchSupply(self.name, on=False), *lost]
+
+    def _switch_on(self) -> list[ComputerAction]:
+        return [
+            SwitchSupply(self.name, on=True),
+            SetPoint(self.name, self._governor.point_at(self._level)),
+        ]

@@ -1,0 +1,378 @@
+"""The satellite: one battery, one radiator and the computers on its bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from firmware_bridge.telemetry import TelemetrySample
+from payloads.computer import (
+    ComputerAction,
+    ComputerEvent,
+    OvercurrentTripped,
+    PayloadComputer,
+    Schedule,
+    TripCrossed,
+)
+from payloads.power import J_PER_WH, Battery, Eps, EpsMode, Ramp
+from payloads.thermal import ZERO_CELSIUS_K, ThermalStar
+
+_CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found
+_LONGEST_LOOK_S = 60.0  # ahead; a die that swings out and back within it is not seen
+
+
+@dataclass(frozen=True, slots=True)
+class MissionStarted:
+    """The satellite is released, its battery as the scenario says."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryCrossed:
+    """The battery passed a voltage that its power system watches."""
+
+    rising: bool
+    voltage_v: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransmitterSwitched:
+    """The radio was keyed at acquisition of signal, or unkeyed at its loss."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HousekeepingDue:
+    """The state of the satellite is to be written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """The power system sheds loads, or gives them back."""
+
+    mode: EpsMode
+    battery_wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """The satellite at one moment; energies are totals since mission start, Wh.
+
+    All of it comes from models of the satellite; ``payload_w`` alone is
+    measured where the board is real.
+    """
+
+    mode: EpsMode
+    array_w: float
+    load_w: float
+    payload_w: Mapping[str, float]
+    battery_wh: float
+    battery_v: float
+    battery_min_wh: float
+    radiator_c: float
+    die_c: Mapping[str, float]
+    die_min_c: Mapping[str, float]
+    die_max_c: Mapping[str, float]
+    energy_j: Mapping[str, float]
+    generated_wh: float
+    consumed_wh: float
+    curtailed_wh: float
+    unserved_wh: float
+    losses_wh: float
+    shed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BusLoads:
+    """What the rest of the satellite draws, W."""
+
+    normal_w: float
+    safe_w: float
+    transmitter_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """The over-current switch of a payload's supply: a limit and how long it is borne."""
+
+    limit_w: float
+    delay_s: float
+
+
+SatelliteEvent = (
+    MissionStarted
+    | BatteryCrossed
+    | TransmitterSwitched
+    | HousekeepingDue
+    | TelemetrySample
+    | ComputerEvent
+)
+SatelliteAction = ComputerAction | ModeChanged | Housekeeping
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """What a satellite is made of, besides its computers."""
+
+    battery: Battery
+    eps: Eps
+    loads: BusLoads
+    breaker: Breaker
+    star: ThermalStar  # one die for each computer, in their order
+    array_w: Ramp
+    absorbed_w: Ramp
+    housekeeping_s: float
+    start_charge_j: float
+    start_k: float
+
+
+class _Sky(NamedTuple):
+    """What the sky gives over one stretch, linear in time: W and W/s."""
+
+    array_w: float
+    array_slope: float
+    heat_w: float
+    heat_slope: float
+
+
+class _Ahead(NamedTuple):
+    """What a look ahead found: the state after ``dt_s``, and the threshold passed there."""
+
+    t_s: float
+    dt_s: float
+    sky: _Sky
+    kelvin: list[float]
+    crossed: SatelliteEvent | None
+
+
+class Satellite:
+    """Integrates power and heat from event to event, and reacts; performs nothing."""
+
+    def __init__(self, bus: Bus, computers: Mapping[str, PayloadComputer]) -> None:
+        """Start at mission time zero with every payload off."""
+        self._bus, self._computers = bus, dict(computers)
+        self._names = list(self._computers)
+        self._t_s = 0.0
+        self._ahead: _Ahead | None = None
+        self._charge_j = self._lowest_j = bus.start_charge_j
+        self._full_j = bus.battery.charge_at_v(bus.eps.max_v)
+        self._mode = bus.eps.mode_at(bus.battery.voltage_v(bus.start_charge_j))
+        self._transmitting = False
+        self._payload_w = [0.0 for _ in self._names]
+        self._surges = [0 for _ in self._names]
+        self._kelvin = [bus.start_k for _ in (*self._names, "radiator")]
+        self._coldest, self._hottest = list(self._kelvin), list(self._kelvin)
+        self._energy_j = [0.0 for _ in self._names]
+        self._generated_j = self._consumed_j = self._curtailed_j = 0.0
+        self._unserved_j = self._losses_j = self._shed_s = 0.0
+        self._set_mode(self._mode)
+
+    def coast(self, until_s: float) -> tuple[float, SatelliteEvent] | None:
+        """Go on to ``until_s``, or to the first threshold passed on the way.
+
+        Returns the moment and the event of that threshold, or None when
+        nothing is passed until then. It looks ahead as far as the sky is
+        linear, and moves the state only when somebody needs it: events that
+        change no load cost nothing, and leave no trace in the numbers.
+        """
+        while self._t_s < until_s:
+            ahead = self._ahead = self._ahead or self._look_ahead(self._t_s + _LONGEST_LOOK_S)
+            if until_s < ahead.t_s:
+                return None
+            self._take(ahead)
+            if ahead.crossed is not None:
+                return ahead.t_s, ahead.crossed
+        return None
+
+    def react(self, t_s: float, event: SatelliteEvent) -> list[SatelliteAction]:
+        """Return what is to be done about ``event``; `coast` has come to ``t_s``."""
+        self._catch_up(t_s)
+        match event:
+            case TelemetrySample():
+                return self._meter(t_s, event)
+            case BatteryCrossed(rising=rising):
+                return self._change_mode(self._bus.eps.after(self._mode, rising))
+            case TransmitterSwitched(on=on):
+                self._transmitting = on
+                self._set_mode(self._mode)
+                return []
+            case HousekeepingDue():
+                return [self.housekeeping(t_s), Schedule(t_s + self._bus.housekeeping_s, event)]
+            case MissionStarted():
+                return self._start(t_s)
+            case OvercurrentTripped(surge=surge) if surge != self._surge_of(event.payload):
+                return []  # the current fell again before the breaker opened
+            case _:
+                return list(self._computers[event.payload].react(t_s, event))
+
+    def housekeeping(self, t_s: float) -> Housekeeping:
+        """Return the state at ``t_s``, to which `coast` has come."""
+        self._catch_up(t_s)
+        array_w = self._bus.array_w.at(self._t_s)[0]
+        return Housekeeping(
+            mode=self._mode,
+            array_w=array_w,
+            load_w=self._load_w(),
+            payload_w=self._named(self._payload_w),
+            battery_wh=self._charge_j / J_PER_WH,
+            battery_v=self._bus.battery.voltage_v(self._charge_j),
+            battery_min_wh=self._lowest_j / J_PER_WH,
+            radiator_c=self._kelvin[-1] - ZERO_CELSIUS_K,
+            die_c=self._named_c(self._kelvin),
+            die_min_c=self._named_c(self._coldest),
+            die_max_c=self._named_c(self._hottest),
+            energy_j=self._named(self._energy_j),
+            generated_wh=self._generated_j / J_PER_WH,
+            consumed_wh=self._consumed_j / J_PER_WH,
+            curtailed_wh=self._curtailed_j / J_PER_WH,
+            unserved_wh=self._unserved_j / J_PER_WH,
+            losses_wh=self._losses_j / J_PER_WH,
+            shed_s=self._shed_s,
+        )
+
+    def _named(self, values: list[float]) -> dict[str, float]:
+        return dict(zip(self._names, values, strict=True))
+
+    def _named_c(self, kelvin: list[float]) -> dict[str, float]:
+        return {n: k - ZERO_CELSIUS_K for n, k in zip(self._names, kelvin, strict=False)}
+
+    def _catch_up(self, t_s: float) -> None:
+        """Move the state to ``t_s``, up to which nothing is passed, and look ahead afresh."""
+        if self._t_s < t_s:
+            self._take(self._look_ahead(t_s))
+        self._ahead = None
+
+    def _look_ahead(self, until_s: float) -> _Ahead:
+        """Integrate to ``until_s``, the end of this linear stretch of sky, or a threshold."""
+        array_w, array_slope, array_until_s = self._bus.array_w.at(self._t_s)
+        heat_w, heat_slope, heat_until_s = self._bus.absorbed_w.at(self._t_s)
+        sky = _Sky(array_w, array_slope, heat_w, heat_slope)
+        end_s = min(until_s, array_until_s, heat_until_s)
+        crossed: SatelliteEvent | None
+        dt_s, crossed = self._battery_crossing(end_s - self._t_s, sky)
+        kelvin = self._heat_after(sky, dt_s)
+        if self._outside(kelvin) is not None:
+            dt_s, kelvin, tripped = self._trip_crossing(sky, dt_s, kelvin)
+            crossed = tripped or crossed
+        end_s = end_s if crossed is None else self._t_s + dt_s
+        return _Ahead(end_s, dt_s, sky, kelvin, crossed)
+
+    def _take(self, ahead: _Ahead) -> None:
+        """Move the state to what was seen ahead."""
+        self._account(ahead.sky, ahead.dt_s)
+        self._t_s, self._kelvin, self._ahead = ahead.t_s, ahead.kelvin, None
+        for i, kelvin in enumerate(ahead.kelvin):
+            if kelvin < self._coldest[i]:
+                self._coldest[i] = kelvin
+            elif kelvin > self._hottest[i]:
+                self._hottest[i] = kelvin
+
+    def _battery_crossing(self, dt_s: float, sky: _Sky) -> tuple[float, BatteryCrossed | None]:
+        net_w = sky.array_w - self._load_now_w
+        crossed: BatteryCrossed | None = None
+        for level_j, level_v, rising in self._watched:
+            hit_s = self._bus.battery.reaches_s(
+                self._charge_j, level_j, net_w, sky.array_slope, dt_s
+            )
+            if hit_s is not None:
+                dt_s, crossed = hit_s, BatteryCrossed(rising, level_v)
+        return dt_s, crossed
+
+    def _heat_after(self, sky: _Sky, dt_s: float) -> list[float]:
+        bus_w = self._load_now_w - sum(self._payload_w)
+        return self._bus.star.step(
+            self._kelvin, self._payload_w, sky.heat_w + bus_w, sky.heat_slope, dt_s
+        )
+
+    def _outside(self, kelvin: list[float]) -> TripCrossed | None:
+        for name, k in zip(self._names, kelvin, strict=False):
+            falling_c, rising_c = self._computers[name].watched_c()
+            die_c = k - ZERO_CELSIUS_K
+            if die_c >= rising_c or die_c <= falling_c:
+                return TripCrossed(name, die_c >= rising_c, die_c)
+        return None
+
+    def _trip_crossing(
+        self, sky: _Sky, dt_s: float, kelvin: list[float]
+    ) -> tuple[float, list[float], TripCrossed | None]:
+        """Bisect for the first moment at which a die is outside its governor's limits."""
+        inside_s, outside_s = 0.0, dt_s
+        while outside_s - inside_s > _CROSSING_TOLERANCE_S:
+            middle_s = 0.5 * (inside_s + outside_s)
+            tried = self._heat_after(sky, middle_s)
+            if self._outside(tried) is None:
+                inside_s = middle_s
+            else:
+                outside_s, kelvin = middle_s, tried
+        return outside_s, kelvin, self._outside(kelvin)
+
+    def _account(self, sky: _Sky, dt_s: float) -> None:
+        flow = self._bus.battery.step(
+            self._charge_j, self._full_j, sky.array_w - self._load_now_w, sky.array_slope, dt_s
+        )
+        self._charge_j = flow.charge_j
+        self._lowest_j = min(self._lowest_j, flow.lowest_j)
+        self._generated_j += (sky.array_w + 0.5 * sky.array_slope * dt_s) * dt_s
+        self._consumed_j += self._load_now_w * dt_s - flow.unserved_j
+        self._losses_j += flow.losses_j
+        self._curtailed_j += flow.curtailed_j
+        self._unserved_j += flow.unserved_j
+        self._shed_s += 0.0 if self._mode is EpsMode.NORMAL else dt_s
+        self._energy_j = [
+            j + w * dt_s for j, w in zip(self._energy_j, self._payload_w, strict=True)
+        ]
+
+    def _load_w(self) -> float:
+        loads, payload_w = self._bus.loads, sum(self._payload_w)
+        if self._mode is EpsMode.CRITICAL:
+            return self._bus.eps.own_w + payload_w
+        bus_w = loads.normal_w if self._mode is EpsMode.NORMAL else loads.safe_w
+        radio_w = loads.transmitter_w if self._transmitting else 0.0
+        return self._bus.eps.own_w + bus_w + radio_w + payload_w
+
+    def _set_mode(self, mode: EpsMode) -> None:
+        """Take over what follows from the mode and the loads: what is drawn, what is watched."""
+        self._mode = mode
+        falling_v, rising_v = self._bus.eps.watched_v(mode)
+        self._load_now_w = self._load_w()
+        self._watched = [
+            (self._bus.battery.charge_at_v(v), v, rising)
+            for v, rising in ((falling_v, False), (rising_v, True))
+            if v is not None
+        ]
+
+    def _change_mode(self, mode: EpsMode) -> list[SatelliteAction]:
+        before, actions = self._mode, list[SatelliteAction]()
+        self._set_mode(mode)
+        actions.append(ModeChanged(mode, self._charge_j / J_PER_WH))
+        for computer in self._computers.values():
+            if mode is EpsMode.NORMAL:
+                actions += computer.restore()
+            elif before is EpsMode.NORMAL:
+                actions += computer.shed()
+        return actions
+
+    def _start(self, t_s: float) -> list[SatelliteAction]:
+        actions: list[SatelliteAction] = [ModeChanged(self._mode, self._charge_j / J_PER_WH)]
+        for computer in self._computers.values():
+            actions += computer.restore() if self._mode is EpsMode.NORMAL else []
+            actions += computer.begin(t_s)
+        return actions
+
+    def _surge_of(self, payload: str) -> int:
+        return self._surges[self._names.index(payload)]
+
+    def _meter(self, t_s: float, sample: TelemetrySample) -> list[SatelliteAction]:
+        """Take over what a board draws; one that draws too much is given the breaker's delay."""
+        i = self._names.index(sample.payload)
+        before_w, self._payload_w[i] = self._payload_w[i], sample.power_w
+        self._load_now_w = self._load_w()
+        limit_w = self._bus.breaker.limit_w
+        if (sample.power_w > limit_w) == (before_w > limit_w):
+            return []
+        self._surges[i] += 1
+        if sample.power_w <= limit_w:
+            return []
+        tripped = OvercurrentTripped(sample.payload, self._surges[i])
+        return [Schedule(t_s + self._bus.breaker.delay_s, tripped)]

@@ -1,0 +1,203 @@
+"""Dies on a radiator that faces space: a star of nodes, integrated so that steps compose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, exp
+from operator import mul
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEFAN_BOLTZMANN = 5.670374419e-8  # W m⁻² K⁻⁴, CODATA 2018
+ZERO_CELSIUS_K = 273.15
+_EXPANSION_K = 290.0  # temperature about which radiation is split into linear and rest
+# A fourth-order step of this share of the radiator's own time constant is good to
+# 1e-6 K for radiators from 190 K to 370 K (compared with a 13-digit Runge-Kutta).
+_SHARE_OF_TIME_CONSTANT = 0.02
+_LONGEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Die:
+    """One lumped node of a computer, with its path to the radiator."""
+
+    capacity_j_per_k: float
+    resistance_k_per_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Radiator:
+    """The satellite's radiator with the structure behind it.
+
+    It faces ``normal`` in the local orbital frame (x along track, y against
+    the orbit normal, z to the nadir), absorbs sunlight with ``absorptivity``
+    and emits with ``emissivity``.
+    """
+
+    area_m2: float
+    emissivity: float
+    absorptivity: float
+    capacity_j_per_k: float
+    normal: tuple[float, float, float]
+
+    def absorbed_w(
+        self,
+        sun_w_m2: NDArray[np.float64],
+        albedo_w_m2: NDArray[np.float64],
+        earth_ir_w_m2: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return heat taken in, W, from the sky at n moments.
+
+        ``sun_w_m2`` has shape (n, 3); albedo and Earth infrared, shape (n,),
+        fall on a plate that faces the nadir and are weighted by the cosine
+        to it, none on a plate that faces away.
+        """
+        normal = np.asarray(self.normal)
+        lit = np.maximum(sun_w_m2 @ normal, 0.0) + albedo_w_m2 * max(self.normal[2], 0.0)
+        warmed = earth_ir_w_m2 * max(self.normal[2], 0.0)
+        return np.asarray(self.area_m2 * (self.absorptivity * lit + self.emissivity * warmed))
+
+    def emitted_w(self, radiator_k: float) -> float:
+        """Return what it sends to space, whose 3 K are neglected (5e-6 W/m²)."""
+        return self.emissivity * self.area_m2 * STEFAN_BOLTZMANN * radiator_k**4
+
+
+class ThermalStar:
+    """Die nodes, each tied to one radiator node.
+
+    Conduction and the linear part of radiation are solved exactly in the
+    star's own modes; the rest of radiation is smooth and small, and is
+    stepped to fourth order. Steps of any length compose to 1e-6 K.
+
+    Source: Cox & Matthews, "Exponential time differencing for stiff
+    systems", J. Comput. Phys. 176 (2002), ETDRK4; modes by the symmetric
+    eigenproblem of the capacity-scaled conductances.
+    """
+
+    def __init__(self, dies: tuple[Die, ...], radiator: Radiator) -> None:
+        """Find the star's modes once; the radiator is the last node."""
+        self._w_per_k4 = radiator.emissivity * radiator.area_m2 * STEFAN_BOLTZMANN
+        self._linear_w_per_k = 4.0 * radiator.emitted_w(_EXPANSION_K) / _EXPANSION_K
+        capacities = np.array([d.capacity_j_per_k for d in dies] + [radiator.capacity_j_per_k])
+        slowest_s = radiator.capacity_j_per_k / self._linear_w_per_k
+        self._longest_s = min(_LONGEST_S, _SHARE_OF_TIME_CONSTANT * slowest_s)
+        rates, vectors = np.linalg.eigh(self._scaled_conductances(dies, np.sqrt(capacities)))
+        self._rates = [float(r) for r in rates]
+        self._into = (vectors.T * np.sqrt(capacities)).tolist()  # temperatures to modes
+        self._push = (vectors.T / np.sqrt(capacities)).tolist()  # watts to modes
+        self._out = (vectors.T / np.sqrt(capacities)).T.tolist()  # modes to temperatures
+        self._last, self._tip = self._out[-1], [row[-1] for row in self._push]
+
+    def _scaled_conductances(
+        self, dies: tuple[Die, ...], roots: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        matrix: NDArray[np.float64] = np.zeros((len(roots), len(roots)))
+        matrix[-1, -1] = -self._linear_w_per_k
+        for i, die in enumerate(dies):
+            conductance = 1.0 / die.resistance_k_per_w
+            matrix[i, i] -= conductance
+            matrix[-1, -1] -= conductance
+            matrix[i, -1] = matrix[-1, i] = conductance
+        return np.asarray(matrix / np.outer(roots, roots))
+
+    def step(
+        self,
+        temperatures_k: list[float],
+        die_w: list[float],
+        radiator_w: float,
+        slope_w_s: float,
+        dt_s: float,
+    ) -> list[float]:
+        """Return the temperatures after ``dt_s``, dies first, radiator last, K.
+
+        ``die_w`` is constant; the radiator takes in ``radiator_w`` at the
+        start, changing by ``slope_w_s`` per second.
+        """
+        modes = [_dot(row, temperatures_k) for row in self._into]
+        push = [_dot(row, die_w) for row in self._push]
+        steps = max(1, ceil(dt_s / self._longest_s))
+        for i in range(steps):
+            start_w = radiator_w + slope_w_s * i * dt_s / steps
+            modes = self._substep(modes, push, start_w, slope_w_s, dt_s / steps)
+        return [_dot(row, modes) for row in self._out]
+
+    def _substep(
+        self, y: list[float], push: list[float], radiator_w: float, slope_w_s: float, h: float
+    ) -> list[float]:
+        factors = [_factors(rate * h) for rate in self._rates]
+        half, end_w = 0.5 * h, radiator_w + slope_w_s * h
+        middle_w = radiator_w + slope_w_s * half
+        rows = list(zip(factors, y, push, self._tip, strict=True))
+        n1 = self._rest_w(y, radiator_w)
+        a = [f.e2 * yi + half * f.half * (b + g * n1) for f, yi, b, g in rows]
+        n2 = self._rest_w(a, middle_w)
+        n3 = self._rest_w(
+            [f.e2 * yi + half * f.half * (b + g * n2) for f, yi, b, g in rows], middle_w
+        )
+        twice_w = 2.0 * n3 - n1
+        n4 = self._rest_w(
+            [
+                f.e2 * ai + half * f.half * (b + g * twice_w)
+                for (f, _, b, g), ai in zip(rows, a, strict=True)
+            ],
+            end_w,
+        )
+        return [
+            f.e * yi + h * (f.p1 * b + g * (f.w1 * n1 + f.w23 * (n2 + n3) + f.w4 * n4))
+            for f, yi, b, g in rows
+        ]
+
+    def _rest_w(self, modes: list[float], radiator_w: float) -> float:
+        """Return the radiator's power beside conduction and linear radiation."""
+        radiator_k = _dot(self._last, modes)
+        cubed = radiator_k * radiator_k * radiator_k
+        return radiator_w + (self._linear_w_per_k - self._w_per_k4 * cubed) * radiator_k
+
+
+def _dot(a: list[float], b: list[float]) -> float:
+    """Return the sum of products, as far as the shorter list goes."""
+    total: float = sum(map(mul, a, b))
+    return total
+
+
+class _Factors(NamedTuple):
+    """Exponential weights of one mode for one step length."""
+
+    e: float
+    e2: float
+    p1: float
+    half: float
+    w1: float
+    w23: float
+    w4: float
+
+
+@lru_cache(maxsize=4096)
+def _factors(z: float) -> _Factors:
+    p1, p2, p3 = _phi(z)
+    return _Factors(
+        e=exp(z),
+        e2=exp(0.5 * z),
+        p1=p1,
+        half=_phi(0.5 * z)[0],
+        w1=p1 - 3.0 * p2 + 4.0 * p3,
+        w23=2.0 * p2 - 4.0 * p3,
+        w4=4.0 * p3 - p2,
+    )
+
+
+def _phi(z: float) -> tuple[float, float, float]:
+    """Return φ₁, φ₂, φ₃, where φₖ(z) = Σ zʲ / (j + k)!, without cancellation."""
+    if abs(z) > 1.0:
+        p1 = (exp(z) - 1.0) / z
+        p2 = (p1 - 1.0) / z
+        return p1, p2, (p2 - 0.5) / z
+    p3 = 0.0
+    for j in range(15, 0, -1):  # 1/18! is below double precision
+        p3 = (p3 * z + 1.0) / (j + 3)
+    p3 = (p3 * z + 1.0) / 6.0
+    p2 = z * p3 + 0.5
+    return z * p2 + 1.0, p2, p3
