@@ -1,0 +1,107 @@
+"""The same contacts and shadows as two independent programs; needs the extra ``oracles``."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+
+from rigs.environment.earth import julian_date
+from rigs.environment.orbit import Orbit
+from rigs.environment.passes import Station, find_passes
+from rigs.environment.sun import sun_km, visible_fraction
+
+pytestmark = pytest.mark.slow
+
+# The International Space Station, elements rounded; what is compared is the geometry.
+LINE1 = "1 25544U 98067A   24079.50000000  .00016717  00000-0  30000-3 0  9995"
+LINE2 = "2 25544  51.6400 208.9163 0006317  69.9862  25.2906 15.49560000432108"
+START = datetime(2024, 3, 19, tzinfo=timezone.utc)
+WEEK_S = 7 * 86400.0
+STATIONS = [
+    Station(f"{latitude}", latitude, longitude, 100.0, 5.0)
+    for latitude, longitude in zip(
+        [-55.0, -45.0, -33.0, -20.0, -5.0, 5.0, 20.0, 33.0, 47.0, 60.0],
+        [-70.0, 168.0, -70.6, 130.0, 40.0, 103.7, -155.0, -117.0, 8.0, 25.0],
+        strict=True,
+    )
+]
+UT1_S = 0.35  # the oracles apply UT1-UTC and polar motion, or round their edges
+AT_THE_END_S = 1.0  # an oracle's edge this near to an end of the week is the cut itself
+DISC = 1e-8  # the same formula; as Basilisk's comparison elsewhere
+
+
+def test_skyfield_sees_the_same_passes():
+    api = pytest.importorskip("skyfield.api", reason="skyfield is in the extra `oracles`")
+    scale = api.load.timescale(builtin=True)
+    satellite = api.EarthSatellite(LINE1, LINE2, "oracle", scale)
+    t0 = scale.from_datetime(START)
+    t1 = scale.tt_jd(t0.tt + WEEK_S / 86400.0)
+    passes = {}
+    for station in STATIONS:
+        site = api.wgs84.latlon(
+            station.latitude_deg, station.longitude_deg, elevation_m=station.altitude_m
+        )
+        times, events = satellite.find_events(site, t0, t1, altitude_degrees=station.mask_deg)
+        since_s = (times.tt - t0.tt) * 86400.0
+        passes[station.name] = (since_s[events == 0], since_s[events == 2])
+    assert_same_passes("skyfield", passes)
+
+
+def test_brahe_sees_the_same_passes():
+    bh = pytest.importorskip("brahe", reason="brahe is in the extra `oracles`")
+    bh.set_global_eop_provider(bh.StaticEOPProvider.from_zero())
+    e0 = bh.Epoch.from_datetime(
+        START.year, START.month, START.day, 0, 0, 0.0, 0.0, bh.TimeSystem.UTC
+    )
+    propagator = bh.SGPPropagator.from_tle(LINE1, LINE2, 60.0)
+    passes = {}
+    for station in STATIONS:
+        site = bh.PointLocation(station.longitude_deg, station.latitude_deg, station.altitude_m)
+        windows = bh.location_accesses(
+            [site], [propagator], e0, e0 + WEEK_S, bh.ElevationConstraint(station.mask_deg)
+        )
+        passes[station.name] = (
+            np.array([w.window_open - e0 for w in windows]),
+            np.array([w.window_close - e0 for w in windows]),
+        )
+    assert_same_passes("brahe", passes)
+
+
+def test_brahe_sees_the_same_share_of_the_sun():
+    bh = pytest.importorskip("brahe", reason="brahe is in the extra `oracles`")
+    bh.set_global_eop_provider(bh.StaticEOPProvider.from_zero())
+    orbit = Orbit.from_elements(START, 550.0, local_time_of_ascending_node="10:30")
+    t_s = np.arange(0.0, 12000.0, 5.0)
+    r_km, _ = orbit.states(START, t_s)
+    jd = sum(julian_date(START))
+    suns = sun_km(jd + t_s / 86400.0)
+    # The same Sun and the same radii for both: what is compared is the shadow.
+    ours = visible_fraction(r_km, suns, bh.R_EARTH / 1e3, bh.R_SUN / 1e3)
+    theirs = np.array(
+        [bh.eclipse_conical(1e3 * r, 1e3 * s) for r, s in zip(r_km, suns, strict=True)]
+    )
+    print(f"brahe: worst difference of the visible disc {np.abs(ours - theirs).max():.1e}")
+    assert np.abs(ours - theirs).max() < DISC
+
+
+def assert_same_passes(oracle, passes):
+    """Compare rises and sets of whole passes; one cut by an end of the week has only one edge."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = find_passes(Orbit.from_tle(LINE1, LINE2), STATIONS, START, WEEK_S)
+    count, worst_s = 0, 0.0
+    for station in STATIONS:
+        rises, sets = passes[station.name]
+        mine = [c for c in ours if c.station == station.name]
+        my_rises = np.array([c.aos_s for c in mine if not c.starts_before])
+        my_sets = np.array([c.los_s for c in mine if not c.ends_after])
+        rises, sets = rises[rises > AT_THE_END_S], sets[sets < WEEK_S - AT_THE_END_S]
+        assert len(my_rises) == len(rises)
+        assert len(my_sets) == len(sets)
+        worst_s = max(worst_s, np.abs(my_rises - rises).max(), np.abs(my_sets - sets).max())
+        count += len(mine)
+    print(f"{oracle}: {count} passes, edges within {worst_s:.3f} s")
+    assert worst_s < UT1_S
