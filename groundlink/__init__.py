@@ -1,0 +1,1 @@
+"""What a satellite may say to the ground, when, and how fast."""

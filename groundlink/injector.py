@@ -1,0 +1,198 @@
+"""The injector: what a person at the bench asks for becomes an event, or a refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from firmware_bridge.faults import FaultEvent, FaultKind
+from groundlink.contacts import WindowAction, WindowInjected
+from groundlink.topics import Control
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+MOST_BYTES = 4096  # of a request
+MOST_ANSWERS = 256  # remembered, so that a request delivered twice acts once
+LONGEST_WINDOW_S = 7 * 86_400.0
+
+_EXAMPLES = {
+    Control.FAULT: '{"payload": "pi", "kind": "seu"}',
+    Control.WINDOW: '{"action": "open", "duration_s": 300}',
+    Control.CLOCK: '{"id": "1"}',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ControlArrived:
+    """A request came over bench control; ``request`` is its JSON, not looked at yet."""
+
+    control: Control
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The answer to a request: whether it acts, else why not, at mission time ``t_s``."""
+
+    id: str
+    accepted: bool
+    reason: str
+    t_s: float
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Ack:
+        """Read an answer.
+
+        Raises:
+            ValueError: the text is not one.
+        """
+        return cls(**_AckModel.model_validate_json(text).model_dump())
+
+    def to_json(self) -> bytes:
+        """Return the answer as JSON."""
+        return to_json(asdict(self))
+
+
+Injection = FaultEvent | WindowInjected
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _AckModel(_Model):
+    id: str
+    accepted: bool
+    reason: str
+    t_s: float
+
+
+class _Request(_Model):
+    id: str = Field(default="", max_length=64)
+
+
+class _FaultRequest(_Request):
+    payload: str
+    kind: FaultKind
+    variates: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], ...] | None = None
+
+
+class _WindowRequest(_Request):
+    action: WindowAction
+    duration_s: float = Field(gt=0.0, le=LONGEST_WINDOW_S)
+    station: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    rate_bps: float | None = Field(default=None, gt=0.0, le=1e9)
+
+
+class _ClockRequest(_Request):
+    pass
+
+
+_MODELS: dict[Control, type[_Request]] = {
+    Control.FAULT: _FaultRequest,
+    Control.WINDOW: _WindowRequest,
+    Control.CLOCK: _ClockRequest,
+}
+
+
+class Injector:
+    """Bench control's end in the flight: requests in, injections and answers out.
+
+    A fault has ``variates`` uniform numbers; where a request gives none they
+    are drawn. A request that comes twice, by its id, acts once.
+    """
+
+    def __init__(self, payloads: Collection[str], generator: Generator, variates: int) -> None:
+        self._payloads = sorted(payloads)
+        self._generator = generator
+        self._variates = variates
+        self._answered: dict[str, Ack] = {}
+
+    def react(self, t_s: float, event: ControlArrived) -> list[Injection | Ack]:
+        """Return what a request injects, if anything, and the answer to it."""
+        try:
+            request = parse(event.control, event.request)
+        except ValueError as error:
+            return [Ack(_id_of(event.request), False, str(error), t_s)]
+        if request.id in self._answered:
+            return [self._answered[request.id]]
+        try:
+            injections = self._injections(request)
+        except ValueError as error:
+            return [self._remember(Ack(request.id, False, str(error), t_s))]
+        return [*injections, self._remember(Ack(request.id, True, "", t_s))]
+
+    def _injections(self, request: _Request) -> list[Injection]:
+        match request:
+            case _FaultRequest():
+                return [self._fault(request)]
+            case _WindowRequest():
+                return [
+                    WindowInjected(
+                        request.action, request.duration_s, request.station, request.rate_bps
+                    )
+                ]
+            case _:
+                return []
+
+    def _fault(self, request: _FaultRequest) -> FaultEvent:
+        if request.payload not in self._payloads:
+            raise ValueError(
+                f"fault: payload = {request.payload!r} does not fly here; "
+                f"there is {', '.join(self._payloads)}"
+            )
+        variates = request.variates
+        if variates is None:
+            variates = tuple(self._generator.random(self._variates).tolist())
+        elif len(variates) != self._variates:
+            raise ValueError(
+                f"fault: variates has {len(variates)} numbers; a fault takes {self._variates}"
+            )
+        return FaultEvent(request.payload, request.kind, variates, injected=True)
+
+    def _remember(self, ack: Ack) -> Ack:
+        if ack.id:
+            self._answered[ack.id] = ack
+        if len(self._answered) > MOST_ANSWERS:
+            del self._answered[next(iter(self._answered))]
+        return ack
+
+
+def parse(control: Control, request: bytes) -> _Request:
+    """Read a request.
+
+    Raises:
+        ValueError: one sentence about what is wrong with it, and a right example.
+    """
+    name, example = control.value, _EXAMPLES[control]
+    if len(request) > MOST_BYTES:
+        raise ValueError(f"{name}: a request of {len(request)} bytes is longer than {MOST_BYTES}")
+    try:
+        return _MODELS[control].model_validate_json(request or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        given = "" if first["type"] in ("missing", "json_invalid") else f" = {first['input']!r:.60}"
+        raise ValueError(f"{name}: {where}{given}: {first['msg']}; right is {example}") from error
+
+
+def to_json(value: Mapping[str, object]) -> bytes:
+    """Return a request or an answer as JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _id_of(request: bytes) -> str:
+    """Return the id of a request that is otherwise wrong, where it can be read."""
+    if len(request) > MOST_BYTES:
+        return ""
+    try:
+        value = json.loads(request)
+    except (ValueError, RecursionError):
+        return ""
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and len(found) <= 64 else ""
