@@ -207,12 +207,12 @@ class PayloadComputer:
         """Return what cuts the supply for good; work under way and waiting is lost."""
         waiting = [JobLost(self.name, job.number, Loss.POWER) for job in self._waiting]
         self._waiting.clear()
-        self._shed = True
+        self._shed, self._offers = True, self._offers + 1
         return [*self._cut(Loss.POWER), *waiting]
 
     def restore(self) -> list[ComputerAction]:
         """Return what gives the supply back; the board boots."""
-        self._shed = False
+        self._shed, self._offers = False, self._offers + 1
         return self._switch_on()
 
     def _queue(self, job: Job) -> list[ComputerAction]:

@@ -126,11 +126,17 @@ class Battery:
         return Flow(charge_j, losses_j, curtailed_j, unserved_j, lowest_j)
 
     def reaches_s(
-        self, charge_j: float, level_j: float, net_w: float, slope_w_s: float, dt_s: float
+        self,
+        charge_j: float,
+        level_j: float,
+        full_j: float,
+        net_w: float,
+        slope_w_s: float,
+        dt_s: float,
     ) -> float | None:
         """Return when within ``dt_s`` the charge first reaches ``level_j``, or None.
 
-        ``level_j`` lies strictly between empty and full, so no limit is met before it.
+        ``level_j`` lies strictly between empty and full.
         """
         done_s = 0.0
         for piece_s, piece_j in _signed_pieces(net_w, slope_w_s, dt_s):
@@ -138,7 +144,8 @@ class Battery:
             short_j = (level_j - charge_j) / gain
             if short_j * piece_j > 0.0 and abs(short_j) <= abs(piece_j):
                 return done_s + _time_to_move_s(short_j, net_w + slope_w_s * done_s, slope_w_s)
-            charge_j, done_s = charge_j + gain * piece_j, done_s + piece_s
+            charge_j = min(max(charge_j + gain * piece_j, 0.0), max(full_j, charge_j))
+            done_s += piece_s
         return None
 
     def _charge(self, charge_j: float, full_j: float, offered_j: float) -> Flow:

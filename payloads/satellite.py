@@ -273,7 +273,7 @@ class Satellite:
         crossed: BatteryCrossed | None = None
         for level_j, level_v, rising in self._watched:
             hit_s = self._bus.battery.reaches_s(
-                self._charge_j, level_j, net_w, sky.array_slope, dt_s
+                self._charge_j, level_j, self._full_j, net_w, sky.array_slope, dt_s
             )
             if hit_s is not None:
                 dt_s, crossed = hit_s, BatteryCrossed(rising, level_v)

@@ -1,0 +1,1 @@
+"""Faults: where they strike, and what they flip there."""

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
+from payloads.thermal import STEFAN_BOLTZMANN, Die, Radiator, ThermalStar
+
+COMPOSES_K = 1e-6  # promised: coupled radiative nodes
+THIRTEEN_DIGITS = 1e-13
+TEXTBOOK_K = 0.1  # to which published temperatures are given
+
+PI = Die(19.1, 16.0)  # the one-node fit to BUPT-1
+RADIATOR = Radiator(0.06, 0.85, 0.2, 1500.0, (0.0, 0.0, -1.0))
+kelvins = st.floats(200.0, 370.0)
+
+
+def test_a_radiator_settles_where_it_sends_out_what_it_gets():
+    # orbital-thermal-bounds: 120 kW, 220 m² (110 m² double-sided), emissivity 0.91, 220 K sink
+    radiator = Radiator(220.0, 0.91, 0.0, 1e6, (0.0, 0.0, 1.0))
+    heat_w = 120_000.0 + 0.91 * 220.0 * STEFAN_BOLTZMANN * 220.0**4
+    star = ThermalStar((PI,), radiator)
+    _, radiator_k = star.step([300.0, 300.0], [0.0], heat_w, 0.0, 1e5)
+    assert radiator_k == pytest.approx(337.1, abs=TEXTBOOK_K)
+
+
+def test_a_lone_radiator_cools_along_the_closed_form():
+    # T = T0 (1 + 3 k T0³ t / C)^(-1/3), k = εσA; a die of no weight hangs on it
+    star = ThermalStar((Die(1e-9, 1e9),), RADIATOR)
+    k = RADIATOR.emissivity * RADIATOR.area_m2 * STEFAN_BOLTZMANN
+    _, radiator_k = star.step([300.0, 300.0], [0.0], 0.0, 0.0, 5000.0)
+    expected = 300.0 * (1.0 + 3.0 * k * 300.0**3 * 5000.0 / 1500.0) ** (-1.0 / 3.0)
+    assert radiator_k == pytest.approx(expected, abs=COMPOSES_K)
+
+
+@pytest.mark.parametrize("capacity_j_per_k", [45.0, 300.0, 1500.0])
+def test_two_nodes_follow_a_runge_kutta_of_thirteen_digits(capacity_j_per_k):
+    radiator = Radiator(0.06, 0.85, 0.2, capacity_j_per_k, (0.0, 0.0, -1.0))
+
+    def slope(t_s, k):
+        flow_w = (k[0] - k[1]) / PI.resistance_k_per_w
+        heat_w = 20.0 + 0.05 * t_s - radiator.emitted_w(k[1]) + flow_w
+        return [(4.9 - flow_w) / PI.capacity_j_per_k, heat_w / capacity_j_per_k]
+
+    exact = solve_ivp(
+        slope, (0.0, 600.0), [290.0, 230.0], "DOP853", rtol=THIRTEEN_DIGITS, atol=1e-12
+    ).y[:, -1]
+    ours = ThermalStar((PI,), radiator).step([290.0, 230.0], [4.9], 20.0, 0.05, 600.0)
+    assert np.abs(exact - ours).max() < COMPOSES_K
+
+
+@settings(max_examples=50)
+@given(kelvins, kelvins, st.floats(0.0, 30.0), st.floats(0.0, 60.0), st.floats(0.0, 1.0))
+def test_two_short_steps_equal_one_long_step(die_k, radiator_k, die_w, heat_w, share):
+    star, dt_s, slope = ThermalStar((PI,), RADIATOR), 600.0, 0.01
+    whole = star.step([die_k, radiator_k], [die_w], heat_w, slope, dt_s)
+    first_s = share * dt_s
+    half = star.step([die_k, radiator_k], [die_w], heat_w, slope, first_s)
+    rest = star.step(half, [die_w], heat_w + slope * first_s, slope, dt_s - first_s)
+    assert max(abs(a - b) for a, b in zip(whole, rest, strict=True)) < COMPOSES_K
+
+
+def test_three_nodes_keep_the_order_of_their_dies():
+    star = ThermalStar((PI, Die(40.0, 5.0)), RADIATOR)
+    hot, cool, radiator_k = star.step([280.0, 280.0, 280.0], [8.0, 1.0], 30.0, 0.0, 1e5)
+    assert hot - radiator_k == pytest.approx(8.0 * 16.0)
+    assert cool - radiator_k == pytest.approx(1.0 * 5.0)
+
+
+def test_a_radiator_takes_in_what_it_faces():
+    sun = np.array([[0.0, 0.0, -1361.0], [0.0, 0.0, 1361.0]])
+    up = Radiator(1.0, 0.9, 0.2, 1.0, (0.0, 0.0, -1.0))
+    down = Radiator(1.0, 0.9, 0.2, 1.0, (0.0, 0.0, 1.0))
+    albedo, infrared = np.array([100.0, 0.0]), np.array([200.0, 200.0])
+    assert up.absorbed_w(sun, albedo, infrared) == pytest.approx([0.2 * 1361.0, 0.0])
+    assert down.absorbed_w(sun, albedo, infrared) == pytest.approx(
+        [0.2 * 100.0 + 0.9 * 200.0, 0.2 * 1361.0 + 0.9 * 200.0]
+    )
