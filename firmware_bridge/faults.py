@@ -18,11 +18,16 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultSite:
-    """Where a fault landed: which bits of which element of which tensor."""
+    """Where a fault landed: which bits of which element of which tensor.
+
+    Bit 0 is the least significant of the storage type; bits at or above its
+    width belong to the elements that follow in memory. ``before`` and
+    ``after`` are values of the first element, NaN where nobody knows them.
+    """
 
     tensor: str
     index: tuple[int, ...]
-    bits: tuple[int, ...]  # 0 is the least significant bit of the storage type
+    bits: tuple[int, ...]
     before: float
     after: float
 

@@ -72,8 +72,16 @@ class ModelFile:
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the classes by the file's own metadata ``labels`` ("cloud,land,sea,night")."""
-        text = dict(self.metadata).get("labels", "")
-        return tuple(label.strip() for label in text.split(",")) if text.strip() else ()
+        return self._named("labels") or ()
+
+    @property
+    def keep(self) -> tuple[str, ...] | None:
+        """Return the classes worth sending to the ground, by the file's own metadata ``keep``."""
+        return self._named("keep")
+
+    def _named(self, key: str) -> tuple[str, ...] | None:
+        text = dict(self.metadata).get(key, "")
+        return tuple(label.strip() for label in text.split(",")) if text.strip() else None
 
 
 def load_model(data: bytes, name: str, limits: Limits | None = None) -> ModelFile:

@@ -109,6 +109,7 @@ def write(network: TileSorter, seen: Tiles, seed: int, folder: Path) -> tuple[Pa
     """Write the fp32 model and, calibrated on training tiles, the int8 one."""
     metadata = {
         "labels": ",".join(LABELS),
+        "keep": "land,sea",
         "input_scale": repr(INPUT_SCALE),
         "input_layout": "NCHW, RGB",
         "licence": "Apache-2.0",

@@ -1,0 +1,1 @@
+"""Composition: clocks, the timeline, the loop, files, the command line."""

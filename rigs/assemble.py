@@ -1,0 +1,294 @@
+"""Makes the parts of a mission from the tables of its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_bridge.board import BoardError
+from firmware_bridge.boards.profile import BoardProfile, shipped_profile_text
+from groundlink.contacts import Contact
+from payloads.computer import ComputerRules, PayloadComputer
+from payloads.governor import Governor, TripPoint
+from payloads.jobs import JobStream
+from payloads.power import Battery, Eps, Panel, Ramp, SolarArray
+from payloads.satellite import Breaker, Bus, BusLoads, Satellite
+from payloads.thermal import ZERO_CELSIUS_K, Die, Radiator, ThermalStar
+from rigs.environment.orbit import Orbit
+from rigs.environment.passes import Station, station_named
+from rigs.environment.tape import EnvironmentTape, build_tape
+from rigs.reading import Sheet, checked, parse
+from rigs.scenario import FACING, InputTable, PayloadTable, Scenario
+
+if TYPE_CHECKING:
+    from payloads.image_input import InputSettings
+    from payloads.inference import Inference
+    from payloads.model import ModelFile
+    from payloads.scene import Camera
+
+SHIPPED_MODELS = resources.files("payloads") / "models"
+
+
+def environment(sheet: Sheet) -> EnvironmentTape:
+    """Return what the sky does to the mission.
+
+    Raises:
+        ScenarioError: there is no such orbit or station.
+    """
+    scenario = sheet.scenario
+    stations = [_station(sheet, i) for i in range(len(scenario.stations))]
+    try:
+        orbit = _orbit(scenario)
+        return build_tape(
+            orbit, scenario.start, scenario.horizon_s, stations, scenario.radiation.activity
+        )
+    except ValueError as error:
+        table = scenario.orbit
+        path, value = ("orbit.tle", table.tle) if table.tle else ("orbit", _ABSENT)
+        raise sheet.error(path, value, str(error)) from error
+
+
+_ABSENT: dict[str, object] = {}  # a whole table, which messages do not repeat
+
+
+def contacts(sheet: Sheet, tape: EnvironmentTape) -> list[Contact]:
+    """Return the contact plan: the scenario's own, or every pass over its stations."""
+    link = sheet.scenario.link
+    if link.contacts is not None:
+        return [
+            Contact(c.station, c.aos_s, c.los_s, c.rate_bps or link.rate_bps) for c in link.contacts
+        ]
+    return [
+        Contact(p.station, p.aos_s, p.los_s, link.rate_bps, p.max_elevation_deg)
+        for p in tape.passes
+    ]
+
+
+def profile(sheet: Sheet, name: str) -> BoardProfile:
+    """Return the profile of the board of payload ``name``.
+
+    Raises:
+        ScenarioError: there is no such board, or it does not run at a point that is asked for.
+    """
+    table = sheet.scenario.payloads[name]
+    path = f"payloads.{name}"
+    try:
+        text = shipped_profile_text(table.board)
+    except BoardError as error:
+        raise sheet.error(f"{path}.board", table.board, str(error)) from error
+    board = checked(BoardProfile, parse(text, table.board), table.board)
+    asked = [(f"{path}.point", table.point)] if table.point else []
+    asked += [(f"{path}.trips[{i}].point", trip.point) for i, trip in enumerate(table.trips)]
+    for where, point in asked:
+        if point not in board.points:
+            rule = f"is no operating point of {board.name}, which has {', '.join(board.points)}"
+            raise sheet.error(where, point, rule)
+    return board
+
+
+def job_streams(scenario: Scenario, table: PayloadTable) -> tuple[JobStream, ...]:
+    """Return the streams of jobs of a payload."""
+    return tuple(
+        JobStream(
+            jobs.name,
+            jobs.period_s,
+            jobs.start_s,
+            min(jobs.until_s or scenario.horizon_s, scenario.horizon_s),
+            jobs.deadline_s,
+            jobs.preparation_s,
+        )
+        for jobs in table.jobs
+    )
+
+
+def satellite(
+    scenario: Scenario, tape: EnvironmentTape, boards: Mapping[str, BoardProfile]
+) -> Satellite:
+    """Return the satellite under the sky of ``tape``."""
+    computers = {
+        name: PayloadComputer(name, _rules(table), governor(table, boards[name]))
+        for name, table in scenario.payloads.items()
+    }
+    array, radiator, battery = scenario.array, _radiator(scenario), _battery(scenario)
+    panels = tuple(Panel(p.area_m2, FACING.get(p.facing)) for p in array.panels)
+    power_w = SolarArray(panels, array.efficiency, array.packing, array.conversion).power_w(
+        tape.sun_w_m2
+    )
+    heat_w = radiator.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2)
+    dies = tuple(_die(table, boards[name]) for name, table in scenario.payloads.items())
+    knots_s = tape.knots_s.tolist()
+    bus = Bus(
+        battery=battery,
+        eps=Eps(**scenario.eps.model_dump()),
+        loads=BusLoads(**scenario.loads.model_dump()),
+        breaker=Breaker(**scenario.breaker.model_dump()),
+        star=ThermalStar(dies, radiator),
+        array_w=Ramp(knots_s, power_w.tolist()),
+        absorbed_w=Ramp(knots_s, heat_w.tolist()),
+        housekeeping_s=scenario.housekeeping_s,
+        start_charge_j=scenario.battery.charge_fraction * battery.capacity_j,
+        start_k=scenario.radiator.start_c + ZERO_CELSIUS_K,
+    )
+    return Satellite(bus, computers)
+
+
+def governor(table: PayloadTable, board: BoardProfile) -> Governor:
+    """Return the governor of a payload; without ``point`` it starts from the fastest."""
+    trips = tuple(TripPoint(t.above_c, t.hysteresis_c, t.point) for t in table.trips)
+    return Governor(table.point or next(iter(board.operating_points())), trips)
+
+
+def model(sheet: Sheet, name: str) -> ModelFile:
+    """Return the model of a payload, read and checked, but not run.
+
+    Raises:
+        ScenarioError: there is no such file, or it cannot fly.
+    """
+    from payloads.model import ModelError, load_model
+    from payloads.runtime import limits
+
+    said = sheet.scenario.payloads[name].model
+    path = f"payloads.{name}.model"
+    try:
+        return load_model(_model_bytes(said), Path(said).name, limits())
+    except OSError as error:
+        shipped = ", ".join(sorted(_shipped_models()))
+        rule = f"{error.strerror or error}; name an ONNX file or a shipped model ({shipped})"
+        raise sheet.error(path, said, rule) from error
+    except ModelError as error:
+        raise sheet.error(path, said, str(error)) from error
+
+
+def inference(
+    sheet: Sheet, name: str, file: ModelFile, tape: EnvironmentTape, seeds: Mapping[str, int]
+) -> Inference:
+    """Return the work of a payload: its model on what its camera sees, tried once.
+
+    Raises:
+        ScenarioError: the model does not fit its images, labels or settings.
+    """
+    from payloads.answer import Selection
+    from payloads.image_input import read_input
+    from payloads.inference import Inference
+    from payloads.model import ModelError
+
+    table, path = sheet.scenario.payloads[name], f"payloads.{name}"
+    labels = tuple(table.labels or file.labels)
+    unknown = sorted(set(table.keep or ()) - set(labels))
+    if labels and unknown:
+        rule = f"{file.name} knows no {unknown[0]!r}; it knows {', '.join(labels)}"
+        raise sheet.error(f"{path}.keep", table.keep, rule)
+    try:
+        spec = read_input(file, _input_settings(table.input), f"{path}.input")
+        kept = file.keep if table.keep is None else table.keep
+        keep = None if kept is None else frozenset(kept)
+        camera = _camera(sheet, name, spec.height_px, spec.width_px, tape, seeds)
+        work = Inference(file, camera, spec, Selection(labels, keep))
+        work.rehearse()
+    except ModelError as error:
+        raise sheet.error(f"{path}.model", table.model, str(error)) from error
+    return work
+
+
+def _input_settings(table: InputTable) -> InputSettings:
+    from payloads.image_input import InputSettings
+
+    low_high = table.expects_range
+    return InputSettings(
+        table.layout,
+        table.height_px,
+        table.width_px,
+        _per_channel(table.scale),
+        _per_channel(table.mean),
+        _per_channel(table.std),
+        (low_high[0], low_high[1]) if low_high else None,
+    )
+
+
+def _per_channel(said: float | list[float] | None) -> float | tuple[float, ...] | None:
+    return tuple(said) if isinstance(said, list) else said
+
+
+def _camera(
+    sheet: Sheet,
+    name: str,
+    height_px: int,
+    width_px: int,
+    tape: EnvironmentTape,
+    seeds: Mapping[str, int],
+) -> Camera:
+    from payloads.clouds import CloudField
+    from payloads.folder_camera import FolderCamera
+    from payloads.scene import EarthCamera, load_earth
+
+    table = sheet.scenario.payloads[name]
+    if table.images is None:
+        clouds = CloudField.from_seed(seeds["clouds"])
+        return EarthCamera(tape, load_earth(), clouds, seeds["noise"], height_px, width_px)
+    try:
+        period_s = min(jobs.period_s for jobs in table.jobs)
+        return FolderCamera.from_folder(Path(table.images), height_px, width_px, period_s)
+    except ValueError as error:
+        raise sheet.error(f"payloads.{name}.images", table.images, str(error)) from error
+
+
+def _model_bytes(said: str) -> bytes:
+    if said in _shipped_models():
+        return (SHIPPED_MODELS / f"{said}.onnx").read_bytes()
+    return Path(said).read_bytes()
+
+
+def _shipped_models() -> set[str]:
+    return {
+        f.name.removesuffix(".onnx") for f in SHIPPED_MODELS.iterdir() if f.name.endswith(".onnx")
+    }
+
+
+def _orbit(scenario: Scenario) -> Orbit:
+    table = scenario.orbit
+    if table.tle is not None:
+        return Orbit.from_tle(*table.tle)
+    elements = table.model_dump(exclude={"tle"})
+    return Orbit.from_elements(scenario.start, **elements)
+
+
+def _station(sheet: Sheet, i: int) -> Station:
+    said = sheet.scenario.stations[i]
+    try:
+        return station_named(said) if isinstance(said, str) else Station(**said.model_dump())
+    except ValueError as error:
+        value = said if isinstance(said, str) else _ABSENT
+        raise sheet.error(f"stations[{i}]", value, str(error)) from error
+
+
+def _rules(table: PayloadTable) -> ComputerRules:
+    return ComputerRules(table.queue_length, table.watchdog_s, table.off_s, table.reload_every_s)
+
+
+def _die(table: PayloadTable, board: BoardProfile) -> Die:
+    if table.die is not None:
+        return Die(table.die.capacity_j_per_k, table.die.resistance_k_per_w)
+    return Die(board.die.capacity_j_per_k.value, board.die.resistance_k_per_w.value)
+
+
+def _radiator(scenario: Scenario) -> Radiator:
+    table = scenario.radiator
+    return Radiator(
+        table.area_m2,
+        table.emissivity,
+        table.absorptivity,
+        table.capacity_j_per_k,
+        FACING[table.facing],
+    )
+
+
+def _battery(scenario: Scenario) -> Battery:
+    table = scenario.battery
+    return Battery(
+        table.capacity_wh,
+        table.charge_efficiency,
+        table.discharge_efficiency,
+        tuple((fraction, volts) for fraction, volts in table.ocv),
+    )

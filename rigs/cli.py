@@ -1,0 +1,218 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rigs.errors import RigError, ScenarioError
+
+if TYPE_CHECKING:
+    from rigs.flight import Progress
+    from rigs.rig import RigTable
+
+INTERRUPTED = 130  # exit code of a flight that was broken off with Ctrl-C
+_FILE = click.Path(path_type=Path)
+
+
+class _OneLine(click.Group):
+    """Says what a user can mend in one line, and exits with 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ScenarioError, RigError) as error:
+            click.echo(f"highbay: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="highbay")
+def main() -> None:
+    """Fly a single-board computer as a satellite payload, without leaving the bench."""
+
+
+@main.command("run")
+@click.argument("scenario", default="first-light")
+@click.option("--rig", default=None, help="A rig by name or file; see `highbay rigs`.")
+@click.option("--out", type=_FILE, default=None, help="Results folder.")
+@click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance.")
+@click.option("--until", type=float, default=None, help="End after this mission time, in s.")
+@click.option("--rate", type=float, default=None, help="Rehearse: mission seconds per second.")
+@click.option("--broker", default=None, help="auto, mosquitto, amqtt, or mqtt://user:pw@host.")
+def run_command(
+    scenario: str,
+    rig: str | None,
+    out: Path | None,
+    seed: int | None,
+    until: float | None,
+    rate: float | None,
+    broker: str | None,
+) -> None:
+    """Fly a mission: SCENARIO is a shipped one by name, or a file."""
+    from rigs.flight import fly, fresh_folder
+    from rigs.reading import read_scenario
+
+    sheet = read_scenario(scenario).with_options(seed=seed, horizon_s=until)
+    rig_table = _rig_table(rig, rate, broker)
+    folder = out or fresh_folder(sheet.scenario.name)
+    with _progress(sheet.scenario.name, sheet.scenario.horizon_s) as progress:
+        landed = fly(sheet, rig_table, folder, progress)
+    _show(landed.folder, landed.summary)
+    if landed.interrupted:
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
+def scenarios() -> None:
+    """List the shipped scenarios."""
+    from rigs.reading import parse, shipped
+
+    for name, text in shipped("scenarios").items():
+        click.echo(f"{name:20} {parse(text, name).get('description', '')}")
+
+
+@main.command()
+def rigs() -> None:
+    """List the shipped rigs."""
+    from rigs.reading import parse, shipped
+
+    for name, text in shipped("benches").items():
+        click.echo(f"{name:20} {parse(text, name).get('description', '')}")
+
+
+@main.command()
+@click.argument("scenario")
+def validate(scenario: str) -> None:
+    """Check a scenario as far as flying it would: files, models, shapes."""
+    from rigs.build import Options, build
+    from rigs.reading import read_scenario
+    from rigs.records import Records
+    from rigs.rig import RigTable
+
+    sheet = read_scenario(scenario)
+    with build(sheet, Options(RigTable(mode="emulation")), Records(None)):
+        click.echo(f"{scenario}: can be flown")
+
+
+@main.command("report")
+@click.argument("folder", type=_FILE)
+def report_command(folder: Path) -> None:
+    """Make summary and report of a results FOLDER again, from its records."""
+    from rigs.flight import read_back, write_summary
+
+    summary = read_back(folder)
+    write_summary(folder, summary)
+    _show(folder, summary)
+
+
+@main.group()
+@click.option("--in", "folder", type=_FILE, default=None, help="Results folder of the mission.")
+@click.pass_context
+def inject(ctx: click.Context, folder: Path | None) -> None:
+    """Put a fault or a contact into a mission that flies on the wall clock."""
+    ctx.obj = folder or _newest_session()
+
+
+@inject.command()
+@click.argument("kind", type=click.Choice(["seu", "mbu", "set", "sefi", "sel"]))
+@click.option("--payload", default="pi", show_default=True, help="The payload to strike.")
+@click.pass_obj
+def fault(folder: Path, kind: str, payload: str) -> None:
+    """Strike a payload with a fault of a KIND."""
+    _inject(folder, "fault", {"kind": kind, "payload": payload})
+
+
+@inject.command()
+@click.argument("action", type=click.Choice(["open", "cut"]))
+@click.option("--duration", type=float, default=300.0, show_default=True, help="Mission seconds.")
+@click.option("--station", default=None, help="The station; without it, bench or all.")
+@click.option("--rate-bps", type=float, default=None, help="Rate; without it, the link's.")
+@click.pass_obj
+def window(
+    folder: Path, action: str, duration: float, station: str | None, rate_bps: float | None
+) -> None:
+    """Open a contact, or cut contacts, from this moment on."""
+    request = {"action": action, "duration_s": duration, "station": station, "rate_bps": rate_bps}
+    _inject(folder, "window", {k: v for k, v in request.items() if v is not None})
+
+
+def _newest_session() -> Path:
+    found = sorted(Path("results").glob("*/session.toml"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise RigError(
+            "no mission flies on the wall clock under results/; start one with "
+            "`highbay run --rate 600`, or name its folder: `highbay inject --in DIR fault seu`"
+        )
+    return found[-1].parent
+
+
+def _inject(folder: Path, control: str, request: dict[str, object]) -> None:
+    from groundlink.bench_control import SessionFile
+    from groundlink.bench_control import inject as send
+    from groundlink.endpoint import BrokerError
+    from groundlink.topics import Control
+
+    try:
+        ack = send(SessionFile.read(folder / "session.toml"), Control(control), request)
+    except OSError as error:
+        rule = "no mission flies there on the wall clock, or it has ended"
+        raise RigError(f"{folder}/session.toml: {error.strerror}; {rule}") from error
+    except (BrokerError, ValueError) as error:
+        raise RigError(str(error)) from error
+    if not ack.accepted:
+        raise RigError(ack.reason)
+    click.echo(f"injected at {ack.t_s:.1f} s of the mission")
+
+
+def _rig_table(name: str | None, rate: float | None, broker: str | None) -> RigTable:
+    from rigs.reading import checked, parse, read_text, shipped
+    from rigs.rig import RigTable
+
+    name = name or ("emulation" if rate is None and broker is None else "rehearsal")
+    known = shipped("benches")
+    text = known.get(name) or read_text(
+        Path(name), name, f"name one of {', '.join(known)}, or a file"
+    )
+    raw = parse(text, name)
+    raw |= {k: v for k, v in (("rate", rate), ("broker", broker)) if v is not None}
+    return checked(RigTable, raw, name)
+
+
+def _show(folder: Path, summary: dict[str, object]) -> None:
+    from rigs.report import write_report
+    from rigs.table import show
+
+    path = write_report(folder, summary)
+    show(summary, path)
+
+
+@contextmanager
+def _progress(name: str, horizon_s: float) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda t_s: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[clock]}"))
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(name, total=horizon_s, clock="")
+
+        def show(t_s: float) -> None:
+            bar.update(
+                task, completed=t_s, clock=f"{t_s / 3600.0:5.1f} h of {horizon_s / 3600.0:g} h"
+            )
+
+        yield show
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The events that belong to the flight as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Flown:
+    """A payload as it was flown: its board, its model and the point it runs at when cool."""
+
+    board: str
+    model: str
+    model_sha256: str
+    weight_bits: int
+    point: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlightStarted:
+    """What is flown: enough to read the records that follow.
+
+    ``acceleration`` multiplied every rate of radiation.
+    """
+
+    scenario: str
+    seed: int
+    mode: str
+    broker: str  # the one that ran, or none
+    horizon_s: float
+    acceleration: float
+    sunlit: bool
+    payloads: Mapping[str, Flown]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SunlightChanged:
+    """The satellite left the light, at the outer edge of the penumbra, or is back in it."""
+
+    sunlit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlightEnded:
+    """The flight is over; ``complete`` unless it was broken off before its horizon."""
+
+    complete: bool

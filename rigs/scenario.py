@@ -1,0 +1,293 @@
+"""The mission file: what a scenario may say, in TOML; a misspelt key is an error."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import Self
+
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Efficiency = Annotated[float, Field(gt=0.0, le=1.0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
+
+
+class Table(BaseModel):
+    """A table of a scenario file: unknown keys are errors, values are of their type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class OrbitTable(Table):
+    """An orbit: two TLE lines, or an altitude and what else is known.
+
+    Without an inclination the orbit is Sun-synchronous.
+    """
+
+    tle: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    altitude_km: Annotated[float, Field(ge=160.0, le=50_000.0)] | None = None
+    inclination_deg: Annotated[float, Field(ge=0.0, le=180.0)] | None = None
+    eccentricity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    raan_deg: Finite | None = None
+    local_time_of_ascending_node: str | None = None
+    argument_of_perigee_deg: Finite = 0.0
+    mean_anomaly_deg: Finite = 0.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.tle is None) == (self.altitude_km is None):
+            raise ValueError("give either tle or altitude_km")
+        return self
+
+
+class StationTable(Table):
+    """A ground station; ``mask_deg`` is the elevation below which it hears nothing."""
+
+    name: str = Field(min_length=1)
+    latitude_deg: Annotated[float, Field(ge=-90.0, le=90.0)]
+    longitude_deg: Annotated[float, Field(ge=-180.0, le=360.0)]
+    altitude_m: Finite = 0.0
+    mask_deg: Annotated[float, Field(ge=0.0, lt=90.0)] = 5.0
+
+
+Facing = Literal["zenith", "nadir", "forward", "backward", "left", "right"]
+FACING: dict[str, tuple[float, float, float]] = {
+    # the local orbital frame: x along track, y against the orbit normal, z to the nadir
+    "zenith": (0.0, 0.0, -1.0),
+    "nadir": (0.0, 0.0, 1.0),
+    "forward": (1.0, 0.0, 0.0),
+    "backward": (-1.0, 0.0, 0.0),
+    "left": (0.0, -1.0, 0.0),
+    "right": (0.0, 1.0, 0.0),
+}
+
+
+class PanelTable(Table):
+    """Solar cells on a flat panel, facing a direction or always the Sun."""
+
+    area_m2: Positive
+    facing: Facing | Literal["sun"]
+
+
+class ArrayTable(Table):
+    """The solar array."""
+
+    panels: list[PanelTable] = Field(min_length=1)
+    efficiency: Efficiency
+    packing: Efficiency
+    conversion: Efficiency
+
+
+class BatteryTable(Table):
+    """The battery; ``ocv`` lists (charge fraction, volts), both rising, from 0 to 1."""
+
+    capacity_wh: Positive
+    charge_fraction: Fraction
+    charge_efficiency: Efficiency
+    discharge_efficiency: Efficiency
+    ocv: list[list[float]] = Field(min_length=2)
+
+    @field_validator("ocv")
+    @classmethod
+    def _rises(cls, ocv: list[list[float]]) -> list[list[float]]:
+        if any(len(pair) != 2 for pair in ocv):
+            raise ValueError("each entry is a pair of charge fraction and volts")
+        rising = all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(ocv))
+        if not rising or ocv[0][0] != 0.0 or ocv[-1][0] != 1.0:
+            raise ValueError("charge fractions rise from 0 to 1, and volts rise with them")
+        return ocv
+
+
+class EpsTable(Table):
+    """The electrical power system: four battery voltages, and what it draws itself."""
+
+    max_v: Positive
+    normal_v: Positive
+    safe_v: Positive
+    critical_v: Positive
+    own_w: NotNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.max_v > self.normal_v > self.safe_v > self.critical_v:
+            raise ValueError("max_v > normal_v > safe_v > critical_v must hold")
+        return self
+
+
+class LoadsTable(Table):
+    """What the rest of the satellite draws, W."""
+
+    normal_w: NotNegative
+    safe_w: NotNegative
+    transmitter_w: NotNegative
+
+
+class RadiatorTable(Table):
+    """The radiator, with the structure behind it."""
+
+    area_m2: Positive
+    facing: Facing
+    emissivity: Efficiency
+    absorptivity: Fraction
+    capacity_j_per_k: Positive
+    start_c: Annotated[float, Field(gt=-200.0, lt=200.0)]
+
+
+class DieTable(Table):
+    """The die's node, in place of the one in the board's profile."""
+
+    capacity_j_per_k: Positive
+    resistance_k_per_w: Positive
+
+
+class TripTable(Table):
+    """A trip point of the governor."""
+
+    above_c: Finite
+    hysteresis_c: Positive
+    point: str
+
+
+class JobsTable(Table):
+    """A stream of jobs; without ``until_s`` it goes on to the horizon.
+
+    ``preparation_s`` is work beside inference at the fastest operating
+    point: read-out, tiling, compression.
+    """
+
+    name: Name
+    period_s: Positive
+    start_s: NotNegative = 0.0
+    until_s: Positive | None = None
+    deadline_s: Positive
+    preparation_s: NotNegative = 0.0
+
+
+class InputTable(Table):
+    """How a picture becomes the model's input, where the model's file does not say.
+
+    value = (pixel * scale - mean) / std, pixels 0..255; each of the three is
+    one number or one per channel.
+    """
+
+    layout: Literal["NCHW", "NHWC"] | None = None
+    height_px: Annotated[int, Field(gt=0, le=8192)] | None = None
+    width_px: Annotated[int, Field(gt=0, le=8192)] | None = None
+    scale: Finite | list[Finite] | None = None
+    mean: Finite | list[Finite] | None = None
+    std: Finite | list[Finite] | None = None
+    expects_range: Annotated[list[Finite], Field(min_length=2, max_length=2)] | None = None
+
+
+class PayloadTable(Table):
+    """A payload computer: a board, a model, what it looks at and what it is asked to do."""
+
+    board: str
+    model: str
+    images: str | None = None
+    labels: list[str] | None = None
+    keep: list[str] | None = None
+    input: InputTable = InputTable()
+    point: str | None = None
+    trips: list[TripTable] = []
+    die: DieTable | None = None
+    queue_length: Annotated[int, Field(ge=1)] = 32
+    watchdog_s: Positive = 120.0
+    off_s: Positive = 5.0
+    reload_every_s: Positive = 86_400.0
+    jobs: list[JobsTable] = Field(min_length=1)
+
+    @field_validator("trips")
+    @classmethod
+    def _trips_rise(cls, trips: list[TripTable]) -> list[TripTable]:
+        if any(
+            b.above_c - b.hysteresis_c <= a.above_c - a.hysteresis_c or b.above_c <= a.above_c
+            for a, b in pairwise(trips)
+        ):
+            raise ValueError("trip points rise, with and without their hysteresis")
+        return trips
+
+
+class BreakerTable(Table):
+    """The over-current switch of each payload's supply."""
+
+    limit_w: Positive
+    delay_s: NotNegative
+
+
+class ContactTable(Table):
+    """A contact of a given plan."""
+
+    station: str
+    aos_s: NotNegative
+    los_s: Positive
+    rate_bps: Positive | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.los_s <= self.aos_s:
+            raise ValueError(f"los_s = {self.los_s} is not after aos_s = {self.aos_s}")
+        return self
+
+
+class LinkTable(Table):
+    """The downlink; with ``contacts`` a plan is flown in place of the stations' passes."""
+
+    rate_bps: Positive
+    frame_bytes: Annotated[int, Field(ge=64, le=65_535)] = 1115
+    store_bytes: Annotated[int, Field(gt=0)]
+    bit_error_rate: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
+    frame_loss: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    light_time_s: NotNegative = 0.004
+    contacts: list[ContactTable] | None = None
+
+
+class RadiationTable(Table):
+    """How radiation strikes; ``acceleration`` multiplies every rate."""
+
+    activity: Literal["solar-minimum", "solar-maximum"] = "solar-minimum"
+    acceleration: NotNegative
+
+
+class Scenario(Table):
+    """A mission."""
+
+    name: Name
+    description: str = ""
+    start: datetime
+    horizon_s: Annotated[float, Field(gt=0.0, le=366 * 86_400.0)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    housekeeping_s: Positive = 60.0
+    orbit: OrbitTable
+    stations: list[str | StationTable] = []
+    array: ArrayTable
+    battery: BatteryTable
+    eps: EpsTable
+    loads: LoadsTable
+    breaker: BreakerTable
+    radiator: RadiatorTable
+    payloads: dict[Name, PayloadTable] = Field(min_length=1)
+    link: LinkTable
+    radiation: RadiationTable
+    versions: dict[str, str] = {}
+
+    @field_validator("start")
+    @classmethod
+    def _in_utc(cls, start: datetime) -> datetime:
+        if start.tzinfo is None:
+            raise ValueError("say the time zone")
+        return start.astimezone(timezone.utc)
+
+    @model_validator(mode="after")
+    def _starts_charged(self) -> Self:
+        low_v, high_v = self.battery.ocv[0][1], self.battery.ocv[-1][1]
+        if not (low_v < self.eps.critical_v and self.eps.max_v <= high_v):
+            raise ValueError(
+                f"eps thresholds must lie within the battery's {low_v} V to {high_v} V"
+            )
+        return self

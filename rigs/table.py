@@ -1,0 +1,121 @@
+"""A flight's numbers as a table for the terminal, 80 columns wide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Summary = dict[str, Any]
+Row = tuple[str, str]
+
+
+def show(summary: Summary, report: Path, console: Console | None = None) -> None:
+    """Print the numbers of a flight, and where its report is."""
+    console = console or Console()
+    console.print(_table(summary))
+    if not summary["complete"]:
+        console.print(f"[bold]Broken off[/] at {_clock(summary['flown_s'])}: partial results.")
+    console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+
+
+def _table(summary: Summary) -> Table:
+    title = f"{summary['scenario']}, seed {summary['seed']}, {summary['mode']}"
+    table = Table(title=title, show_header=False, title_justify="left", pad_edge=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _rows(summary):
+        table.add_row(name, text)
+    return table
+
+
+def _rows(summary: Summary) -> list[Row]:
+    rows = [("Flight", _flight(summary)), ("Sky", _sky(summary)), ("Power", _power(summary))]
+    for name, payload in summary["payloads"].items():
+        rows += _payload(name, payload)
+    return [*rows, ("Link", _link(summary["link"])), ("Faults", _faults(summary))]
+
+
+def _flight(summary: Summary) -> str:
+    wall_s = summary.get("wall_s")
+    took = f" in {wall_s:.1f} s" if wall_s is not None else ""
+    return f"{_clock(summary['flown_s'])} of {_clock(summary['horizon_s'])}{took}"
+
+
+def _sky(summary: Summary) -> str:
+    sky = summary["environment"]
+    return (
+        f"{sky['contacts']} contacts, {_clock(sky['contact_s'])}; "
+        f"{_clock(sky['eclipse_s'])} in eclipse"
+    )
+
+
+def _power(summary: Summary) -> str:
+    power = summary["power"]
+    return (
+        f"{power['generated_wh']:.0f} Wh generated, {power['consumed_wh']:.0f} consumed, "
+        f"{power['curtailed_wh']:.0f} curtailed; battery {power['battery_start_wh']:.0f} to "
+        f"{power['battery_end_wh']:.0f} Wh, lowest {power['battery_min_wh']:.0f}; "
+        f"payload shed {_clock(power['shed_s'])}"
+    )
+
+
+def _payload(name: str, payload: Summary) -> list[Row]:
+    jobs, die_c, outages = payload["jobs"], payload["die_c"], payload["outages"]
+    latency_s, outcomes = payload["latency_s"], payload["outcomes"]
+    p50 = "-" if latency_s["p50"] is None else f"{latency_s['p50']:.1f} s"
+    p99 = "-" if latency_s["p99"] is None else f"{latency_s['p99']:.1f} s"
+    return [
+        (name, f"{payload['model']} on {payload['board']} (emulated)"),
+        (
+            "  jobs",
+            f"{jobs['completed']} of {jobs['released']} done, {jobs['lost']} lost, "
+            f"{jobs['late']} late; latency {p50} (p50), {p99} (p99)",
+        ),
+        (
+            "  board",
+            f"die {die_c['min']:.0f} to {die_c['max']:.0f} °C, throttled "
+            f"{_clock(payload['throttled_s'])}, {payload['energy_j'] / 3600.0:.1f} Wh, "
+            f"{outages['count']} outages ({_clock(outages['total_s'])})",
+        ),
+        (
+            "  answers",
+            f"{payload['exposed_jobs']} exposed: {outcomes['masked']} masked, "
+            f"{outcomes['sdc']} SDC ({outcomes['critical']} critical), {outcomes['due']} DUE",
+        ),
+    ]
+
+
+def _link(link: Summary) -> str:
+    if not link:
+        return "no contact yet"
+    frames = link["frames"]
+    return (
+        f"{link['downlinked_bytes'] / 1e3:.0f} kB down, {link['backlog_bytes'] / 1e3:.0f} kB "
+        f"waiting, {link['dropped']['bytes'] / 1e3:.0f} kB dropped; {frames['received']} of "
+        f"{frames['sent']} frames good"
+    )
+
+
+def _faults(summary: Summary) -> str:
+    struck = [
+        f"{kind.upper()} {count['injected']} ({count['recovered']} recovered)"
+        for kind, count in summary["faults"].items()
+        if count["injected"]
+    ]
+    return (", ".join(struck) or "none") + f"; rates × {summary['acceleration']:g}"
+
+
+def _clock(seconds: float) -> str:
+    """Return a duration as people say it.
+
+    >>> _clock(86400.0), _clock(754.0), _clock(12.0)
+    ('24 h 00 min', '12 min 34 s', '12 s')
+    """
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"

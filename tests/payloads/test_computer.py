@@ -1,0 +1,157 @@
+import pytest
+
+from firmware_bridge.board import Booted, Task, WorkFinished, WorkResult
+from firmware_bridge.faults import Outcome
+from payloads.computer import (
+    Completed,
+    ComputerRules,
+    OvercurrentTripped,
+    PayloadComputer,
+    ReloadDue,
+    Schedule,
+    SetPoint,
+    StartWork,
+    SupplyOffered,
+    SwitchSupply,
+    TripCrossed,
+    WatchdogExpired,
+)
+from payloads.governor import Governor, TripPoint
+from payloads.jobs import Job, JobLost, JobStream, Loss, Released, release_plan
+
+RULES = ComputerRules(queue_length=2, watchdog_s=60.0, off_s=5.0, reload_every_s=1000.0)
+GOVERNOR = Governor("fast", (TripPoint(70.0, 5.0, "slow"), TripPoint(80.0, 5.0, "slowest")))
+ANSWER = WorkResult("sea", 0.9, Outcome.NOMINAL)
+
+
+def job(number, released_s=0.0):
+    return Released("pi", Job(number, "survey", released_s, released_s + 30.0, 0.0))
+
+
+def of(kind, actions):
+    return [action for action in actions if isinstance(action, kind)]
+
+
+@pytest.fixture
+def computer():
+    computer = PayloadComputer("pi", RULES, GOVERNOR)
+    computer.restore()
+    computer.react(0.0, Booted("pi"))
+    return computer
+
+
+def test_a_job_starts_only_once_the_board_has_booted():
+    computer = PayloadComputer("pi", RULES, GOVERNOR)
+    computer.restore()
+    assert of(StartWork, computer.react(1.0, job(1))) == []
+    (start,) = of(StartWork, computer.react(35.0, Booted("pi")))
+    assert (start.order.job, start.order.task) == (1, Task.RUN)
+
+
+def test_jobs_run_one_after_the_other(computer):
+    assert of(StartWork, computer.react(0.0, job(1)))[0].order.job == 1
+    assert of(StartWork, computer.react(1.0, job(2))) == []
+    done, *_ = computer.react(9.0, WorkFinished("pi", 1, ANSWER))
+    assert done == Completed("pi", 1, "survey", 0.0, 9.0, False, ANSWER)
+
+
+def test_a_result_after_its_deadline_is_late(computer):
+    computer.react(0.0, job(1))
+    (done,) = of(Completed, computer.react(30.1, WorkFinished("pi", 1, ANSWER)))
+    assert done.late
+
+
+def test_a_full_queue_loses_its_oldest_job(computer):
+    for number in (1, 2, 3):
+        computer.react(0.0, job(number))
+    assert of(JobLost, computer.react(0.0, job(4))) == [JobLost("pi", 2, Loss.QUEUE_FULL)]
+
+
+def test_the_watchdog_restarts_a_board_that_does_not_answer(computer):
+    (watchdog,) = of(Schedule, computer.react(0.0, job(1)))
+    assert watchdog == Schedule(60.0, WatchdogExpired("pi", 1))
+    actions = computer.react(60.0, watchdog.event)
+    assert actions == [
+        SwitchSupply("pi", on=False),
+        JobLost("pi", 1, Loss.WATCHDOG),
+        Schedule(65.0, SupplyOffered("pi", 2)),
+    ]
+    assert SwitchSupply("pi", on=True) in computer.react(65.0, SupplyOffered("pi", 2))
+
+
+def test_the_watchdog_leaves_a_job_alone_that_began_after_it_was_set(computer):
+    computer.react(0.0, job(1))
+    computer.react(59.0, WorkFinished("pi", 1, ANSWER))
+    computer.react(59.5, job(2))
+    assert computer.react(60.0, WatchdogExpired("pi", 1)) == []
+
+
+def test_a_power_cycle_gives_the_supply_back_after_a_pause(computer):
+    computer.react(0.0, job(1))
+    off, lost, again = computer.react(10.0, OvercurrentTripped("pi", 1))
+    assert (off, lost) == (SwitchSupply("pi", on=False), JobLost("pi", 1, Loss.POWER))
+    assert again.at_s == 15.0
+
+
+def test_a_supply_offered_before_the_payload_was_shed_is_void(computer):
+    (*_, again) = computer.react(10.0, OvercurrentTripped("pi", 1))
+    computer.shed()
+    assert computer.react(15.0, again.event) == []
+    computer.restore()
+    assert computer.react(15.0, again.event) == []
+
+
+def test_shedding_loses_what_runs_and_what_waits(computer):
+    computer.react(0.0, job(1))
+    computer.react(0.0, job(2))
+    assert of(JobLost, computer.shed()) == [
+        JobLost("pi", 1, Loss.POWER),
+        JobLost("pi", 2, Loss.POWER),
+    ]
+    assert of(JobLost, computer.react(5.0, job(3))) == [JobLost("pi", 3, Loss.POWER)]
+
+
+def test_a_reload_waits_for_the_job_under_way_and_goes_before_the_next(computer):
+    computer.react(0.0, job(1))
+    computer.react(0.0, job(2))
+    again, *_ = computer.react(5.0, ReloadDue("pi"))
+    assert again == Schedule(1005.0, ReloadDue("pi"))
+    (start,) = of(StartWork, computer.react(9.0, WorkFinished("pi", 1, ANSWER)))
+    assert start.order.task is Task.RELOAD
+    (start,) = of(StartWork, computer.react(10.0, WorkFinished("pi", 0, None)))
+    assert start.order.job == 2
+
+
+def test_the_governor_goes_down_and_up_its_trip_points(computer):
+    assert computer.watched_c() == (float("-inf"), 70.0)
+    assert computer.react(1.0, TripCrossed("pi", True, 70.0)) == [SetPoint("pi", "slow")]
+    assert computer.watched_c() == (65.0, 80.0)
+    assert computer.react(2.0, TripCrossed("pi", True, 80.0)) == [SetPoint("pi", "slowest")]
+    assert computer.watched_c() == (75.0, float("inf"))
+    assert computer.react(3.0, TripCrossed("pi", False, 75.0)) == [SetPoint("pi", "slow")]
+
+
+def test_a_board_that_cooled_while_shed_comes_back_fast(computer):
+    computer.react(1.0, TripCrossed("pi", True, 70.0))
+    computer.shed()
+    assert computer.react(2.0, TripCrossed("pi", False, 65.0)) == []
+    assert SetPoint("pi", "fast") in computer.restore()
+
+
+def test_releases_of_all_streams_are_numbered_in_order_of_time():
+    plan = release_plan(
+        (JobStream("a", 10.0, 0.0, 30.0, 5.0, 0.0), JobStream("b", 15.0, 5.0, 30.0, 5.0, 0.0))
+    )
+    assert [(j.number, j.stream, j.released_s) for j in plan] == [
+        (1, "a", 0.0),
+        (2, "b", 5.0),
+        (3, "a", 10.0),
+        (4, "a", 20.0),
+        (5, "b", 20.0),
+    ]
+
+
+def test_release_times_are_computed_and_never_accumulated():
+    stream = JobStream("a", 0.1, 0.0, 86_400.0, 1.0, 0.0)
+    *_, last_s = stream.releases_s()
+    assert last_s == 863_999 * 0.1

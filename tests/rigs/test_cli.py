@@ -1,0 +1,94 @@
+"""The command line as a person meets it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LIGHT = {"click"}  # what `--help` may import beside the standard library and ours
+COLUMNS = 80
+
+
+def imported_by(*words):
+    script = (
+        "import sys, json\nbefore = set(sys.modules)\nfrom rigs.cli import main\n"
+        f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
+        "print(json.dumps(sorted({m.partition('.')[0] for m in set(sys.modules) - before})))"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(out.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("inject", "--help")])
+def test_help_imports_nothing_heavy(words):
+    heavy = imported_by(*words) - LIGHT - set(sys.stdlib_module_names)
+    assert {name for name in heavy if not name.startswith("_")} <= {"rigs"}
+
+
+def test_a_flight_ends_in_a_table_and_the_path_of_a_report(run_highbay, tmp_path):
+    result = run_highbay("run", "--until", 3000, "--out", tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[-1].replace("Report: ", "") == str(tmp_path / "results" / "report.html")
+    assert (tmp_path / "results" / "report.html").exists()
+    assert all(len(line) <= COLUMNS for line in lines[:-1])
+
+
+def test_a_report_is_made_again_from_a_folder(run_highbay, tmp_path):
+    run_highbay("run", "--until", 3000, "--out", tmp_path / "r")
+    (tmp_path / "r" / "report.html").unlink()
+    (tmp_path / "r" / "summary.json").unlink()
+    assert run_highbay("report", tmp_path / "r").exit_code == 0
+    assert (tmp_path / "r" / "report.html").exists()
+    assert (tmp_path / "r" / "summary.json").exists()
+
+
+def test_a_report_of_nothing_is_refused(run_highbay, tmp_path):
+    result = run_highbay("report", tmp_path)
+    assert result.exit_code == 2
+    assert "holds no records.jsonl" in result.stderr
+
+
+def test_results_folders_are_numbered(run_highbay, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        run_highbay("run", "--until", 600)
+    names = sorted(path.name for path in (tmp_path / "results").iterdir())
+    assert names == ["first-light-001", "first-light-002"]
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (("--until", "-5"), "horizon_s = -5.0: must be greater than 0"),
+        (("--rate", "-3"), "rate = -3.0: must be greater than 0"),
+        (("--rig", "nope"), "nope: No such file"),
+        (("--rig", "emulation", "--rate", "5"), "an emulation has none"),
+        (("--rate", "600", "--broker", "mqtt://10.0.0.1"), "no user name"),
+        (("--rate", "600", "--broker", "nats://10.0.0.1"), "broker"),
+    ],
+)
+def test_options_that_do_not_fit_are_explained(run_highbay, tmp_path, words, rule):
+    result = run_highbay("run", *words, "--out", tmp_path / "results")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert rule in line
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_is_shipped_is_listed(run_highbay):
+    assert "first-light" in run_highbay("scenarios").stdout
+    assert "rehearsal" in run_highbay("rigs").stdout
+
+
+def test_a_right_scenario_validates(run_highbay):
+    result = run_highbay("validate", "first-light")
+    assert (result.exit_code, result.stdout) == (0, "first-light: can be flown\n")
+
+
+def test_injecting_without_a_mission_is_explained(run_highbay, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run_highbay("inject", "fault", "seu")
+    assert result.exit_code == 2
+    assert "highbay run --rate 600" in result.stderr

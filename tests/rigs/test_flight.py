@@ -1,0 +1,218 @@
+"""Whole flights, with the files that they leave."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from flights import QUIET, fly
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_bridge.faults import FaultKind
+from rigs.errors import ScenarioError
+from rigs.flight import fly as fly_to_folder
+from rigs.flight import read_back
+from rigs.reading import Sheet, checked, read_scenario
+from rigs.records import Records, plain, read_records
+from rigs.rig import RigTable
+from rigs.scenario import Scenario
+from rigs.summary import Tally
+
+EMULATION = RigTable(mode="emulation")
+HOURS_3 = 10_800.0
+PATIENCE_S = 60.0  # a slow machine; nothing waits this long on a sound one
+
+NAMES = {  # the design's names of `summary.json`
+    "": "scenario seed mode horizon_s wall_s versions environment power payloads link faults",
+    "environment": "eclipse_s sunlit_s contacts contact_s",
+    "power": "generated_wh consumed_wh curtailed_wh unserved_wh losses_wh battery_start_wh "
+    "battery_end_wh battery_min_wh shed_s closure_wh",
+    "payloads.pi": "jobs inferences energy_j latency_s die_c throttled_s operating_points outages "
+    "exposed_jobs outcomes",
+    "payloads.pi.jobs": "released completed lost late",
+    "payloads.pi.latency_s": "p50 p99",
+    "payloads.pi.die_c": "min max",
+    "payloads.pi.outages": "count total_s",
+    "payloads.pi.outcomes": "masked sdc due critical",
+    "link": "downlinked_bytes uplinked_bytes backlog_bytes frames dropped",
+    "link.frames": "sent received corrupt lost resent",
+    "link.dropped": "count bytes",
+    "faults": "seu mbu set sefi sel",
+    "faults.seu": "injected recovered",
+}
+
+
+def first_light(**options):
+    return read_scenario("first-light").with_options(horizon_s=HOURS_3, **options)
+
+
+def launch(folder, *words):
+    """Start the program; return once it has written records."""
+    flying = subprocess.Popen(
+        [sys.executable, "-m", "rigs.cli", "run", "--out", str(folder), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    records = folder / "records.jsonl"
+    ends_s = time.monotonic() + PATIENCE_S
+    while not (records.exists() and records.stat().st_size > 100_000):
+        assert time.monotonic() < ends_s
+        assert flying.poll() is None
+    return flying
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flight") / "results"
+    return fly_to_folder(first_light(), EMULATION, folder, lambda t_s: None)
+
+
+def test_a_flight_leaves_its_results(landed):
+    left = {path.name for path in landed.folder.iterdir()}
+    assert left == {"records.jsonl", "summary.json", "scenario.toml", "products"}
+
+
+def test_the_summary_has_the_names_of_the_design(landed):
+    for path, names in NAMES.items():
+        table = landed.summary
+        for key in path.split(".") if path else ():
+            table = table[key]
+        assert set(names.split()) <= set(table), path
+    assert json.loads((landed.folder / "summary.json").read_text()) == landed.summary
+
+
+def test_energy_closes_to_a_billionth(landed):
+    power = landed.summary["power"]
+    assert abs(power["closure_wh"]) < 1e-9 * power["generated_wh"]
+
+
+def test_the_sky_is_either_light_or_dark(landed):
+    sky = landed.summary["environment"]
+    assert sky["eclipse_s"] + sky["sunlit_s"] == pytest.approx(HOURS_3)
+
+
+def test_every_job_is_done_lost_or_under_way(landed):
+    jobs = landed.summary["payloads"]["pi"]["jobs"]
+    assert 0 <= jobs["released"] - jobs["completed"] - jobs["lost"] <= 1 + 8  # one runs, 8 wait
+
+
+def test_operating_points_cover_the_time_in_which_the_board_had_power(landed):
+    off_s, since_s = 0.0, 0.0
+    for record in read_records(landed.folder / "records.jsonl"):
+        if record["what"] == "telemetry-sample":
+            off_s += (record["t_s"] - since_s) * (record["state"] == "off")
+            since_s = record["t_s"]
+    points_s = sum(landed.summary["payloads"]["pi"]["operating_points"].values())
+    assert points_s == pytest.approx(HOURS_3, abs=10.0)  # two power cycles of 5 s at the most
+
+
+def test_pictures_on_the_ground_are_the_products_received(landed):
+    received = [
+        r
+        for r in read_records(landed.folder / "records.jsonl")
+        if r["what"] == "received" and r["message"]["kind"] == "prod"
+    ]
+    pictures = list((landed.folder / "products").iterdir())
+    assert len(pictures) == len(received) > 10
+    assert all(picture.read_bytes()[:2] == b"\xff\xd8" for picture in pictures)  # JPEG
+
+
+def test_the_same_scenario_and_seed_give_the_same_bytes(landed, tmp_path):
+    again = fly_to_folder(first_light(), EMULATION, tmp_path / "again", lambda t_s: None)
+    records = [(flight.folder / "records.jsonl").read_bytes() for flight in (landed, again)]
+    assert records[0] == records[1]
+
+
+def test_the_resolved_scenario_flies_the_same_again(landed, tmp_path):
+    sheet = read_scenario(str(landed.folder / "scenario.toml"))
+    again = fly_to_folder(sheet, EMULATION, tmp_path / "again", lambda t_s: None)
+    records = [(flight.folder / "records.jsonl").read_bytes() for flight in (landed, again)]
+    assert records[0] == records[1]
+
+
+def test_another_seed_gives_other_faults_under_the_same_sky(landed, tmp_path):
+    other = fly_to_folder(first_light(seed=2), EMULATION, tmp_path / "other", lambda t_s: None)
+
+    def times(flight, *kinds):
+        return [
+            r["t_s"] for r in read_records(flight.folder / "records.jsonl") if r["what"] in kinds
+        ]
+
+    assert times(landed, "fault-event") != times(other, "fault-event")
+    sky = ("sunlight-changed", "acquisition-of-signal")
+    assert times(landed, *sky) == times(other, *sky)
+
+
+def test_the_summary_can_be_made_again_from_the_records(landed):
+    assert read_back(landed.folder) == landed.summary
+
+
+def test_a_results_folder_is_never_overwritten(landed):
+    with pytest.raises(ScenarioError, match="holds a flight already"):
+        fly_to_folder(first_light(), EMULATION, landed.folder, lambda t_s: None)
+    assert read_back(landed.folder) == landed.summary
+
+
+def test_a_kill_leaves_every_record_readable(tmp_path):
+    flying = launch(tmp_path / "killed")
+    flying.send_signal(signal.SIGKILL)
+    flying.communicate()
+    summary = read_back(tmp_path / "killed")
+    assert not summary["complete"]
+    assert summary["flown_s"] > 0.0
+    power = summary["power"]
+    assert abs(power["closure_wh"]) < 1e-9 * power["generated_wh"]
+    numbers = [r["job"]["number"] for r in records_of(tmp_path / "killed", "released")]
+    assert numbers == list(range(1, len(numbers) + 1))  # none is missing in between
+
+
+def test_ctrl_c_leaves_a_partial_result_that_says_so(tmp_path):
+    flying = launch(tmp_path / "stopped")
+    flying.send_signal(signal.SIGINT)
+    out, err = flying.communicate()
+    assert flying.returncode == 130
+    assert "Broken off" in out
+    assert "Traceback" not in err
+    summary = json.loads((tmp_path / "stopped" / "summary.json").read_text())
+    assert not summary["complete"]
+    assert 0.0 < summary["flown_s"] < summary["horizon_s"]
+    (ended,) = records_of(tmp_path / "stopped", "flight-ended")
+    assert not ended["complete"]
+    assert (tmp_path / "stopped" / "report.html").exists()
+
+
+def records_of(folder, what):
+    return [r for r in read_records(folder / "records.jsonl") if r["what"] == what]
+
+
+def test_a_last_line_cut_short_is_passed_over(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"t_s":0.0,"what":"booted"}\n{"t_s":1.0,"wh')
+    assert [r["what"] for r in read_records(path)] == ["booted"]
+
+
+@settings(max_examples=30)
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_whatever_is_recorded_is_json(value):
+    json.dumps(plain(value), allow_nan=False)
+
+
+def test_faults_are_counted_as_injected_and_recovered():
+    tally = Tally()
+    records = Records(None, tally.add)
+    log = fly(
+        Sheet(checked(Scenario, dict(QUIET), "quiet"), "quiet"),
+        (600.0, FaultKind.SEFI),
+        (1500.0, FaultKind.SEL),
+        (5990.0, FaultKind.SEFI),  # too late to recover from
+    )
+    for t_s, thing in log.entries:
+        records.write(t_s, thing)
+    faults = tally.summary()["faults"]
+    assert faults["sefi"] == {"injected": 2, "recovered": 1, "without_effect": 0}
+    assert faults["sel"] == {"injected": 1, "recovered": 1, "without_effect": 0}
+    assert tally.summary()["payloads"]["pi"]["outages"]["count"] == 3
