@@ -62,11 +62,13 @@ class SessionFile:
         return cls(**content)
 
     def write(self, path: Path) -> None:
-        """Write a file that nobody else can read, not even while it is being written."""
-        path.unlink(missing_ok=True)
+        """Write a file that nobody else can read at any moment, and that is there whole or not."""
+        unfinished = path.with_suffix(".partial")
+        unfinished.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with open(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        with open(os.open(unfinished, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(tomli_w.dumps(asdict(self)))
+        unfinished.replace(path)
 
 
 class MqttBench:
