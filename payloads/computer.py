@@ -25,11 +25,10 @@ class TripCrossed:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchdogExpired:
-    """The board has not answered a start within the watchdog's time."""
+class WatchdogDue:
+    """The watchdog looks whether the board has answered in time."""
 
     payload: str
-    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ ComputerEvent = (
     | Booted
     | TripCrossed
     | FaultEvent
-    | WatchdogExpired
+    | WatchdogDue
     | OvercurrentTripped
     | ReloadDue
     | SupplyOffered
@@ -158,18 +157,16 @@ class PayloadComputer:
         self.name = name
         self._rules, self._governor = rules, governor
         self._level = 0
+        self.watched_c = governor.watched_c(0)  # where the governor acts: falling, rising
         self._waiting: deque[Job] = deque()
         self._current: Job | None = None
         self._reloading = False
         self._reload_due = False
         self._ready = False  # booted, as far as can be known from outside
         self._shed = True
-        self._starts = 0
+        self._watching = False  # a look of the watchdog is on the timeline
+        self._answer_due_s = 0.0
         self._offers = 0
-
-    def watched_c(self) -> tuple[float, float]:
-        """Return the die temperatures at which the governor acts, °C."""
-        return self._governor.watched_c(self._level)
 
     def react(self, t_s: float, event: ComputerEvent) -> list[ComputerAction]:
         """Return what is to be done about ``event``."""
@@ -185,9 +182,8 @@ class PayloadComputer:
                 return self._govern(event)
             case FaultEvent():
                 return [StrikeBoard(self.name, event)]
-            case WatchdogExpired(start=start):
-                stuck = start == self._starts and (self._current is not None or self._reloading)
-                return self._cycle(t_s, Loss.WATCHDOG) if stuck else []
+            case WatchdogDue():
+                return self._watch(t_s)
             case OvercurrentTripped():
                 return [] if self._shed else self._cycle(t_s, Loss.POWER)
             case ReloadDue():
@@ -235,12 +231,18 @@ class PayloadComputer:
         return self._start(t_s, WorkOrder(job.number, Task.RUN, job.released_s, job.preparation_s))
 
     def _start(self, t_s: float, order: WorkOrder) -> list[ComputerAction]:
-        self._starts += 1
-        watchdog = WatchdogExpired(self.name, self._starts)
-        return [
-            StartWork(self.name, order),
-            Schedule(t_s + self._rules.watchdog_s, watchdog),
-        ]
+        self._answer_due_s = t_s + self._rules.watchdog_s
+        return [StartWork(self.name, order), *([] if self._watching else self._look_later())]
+
+    def _watch(self, t_s: float) -> list[ComputerAction]:
+        self._watching = False
+        if self._current is None and not self._reloading:
+            return []
+        return self._cycle(t_s, Loss.WATCHDOG) if t_s >= self._answer_due_s else self._look_later()
+
+    def _look_later(self) -> list[ComputerAction]:
+        self._watching = True
+        return [Schedule(self._answer_due_s, WatchdogDue(self.name))]
 
     def _finish(self, t_s: float, done: WorkFinished) -> list[ComputerAction]:
         if done.job == RELOAD:
@@ -260,6 +262,7 @@ class PayloadComputer:
 
     def _govern(self, crossed: TripCrossed) -> list[ComputerAction]:
         self._level += 1 if crossed.rising else -1
+        self.watched_c = self._governor.watched_c(self._level)
         return [] if self._shed else [SetPoint(self.name, self._governor.point_at(self._level))]
 
     def _cycle(self, t_s: float, reason: Loss) -> list[ComputerAction]:

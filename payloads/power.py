@@ -138,6 +138,9 @@ class Battery:
 
         ``level_j`` lies strictly between empty and full.
         """
+        most_j = (abs(net_w) + abs(slope_w_s) * dt_s) * dt_s / self.discharge_efficiency
+        if abs(level_j - charge_j) > most_j:
+            return None  # far from it, as most of the time
         done_s = 0.0
         for piece_s, piece_j in _signed_pieces(net_w, slope_w_s, dt_s):
             gain = self.charge_efficiency if piece_j > 0.0 else 1.0 / self.discharge_efficiency

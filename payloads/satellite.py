@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from firmware_bridge.telemetry import TelemetrySample
@@ -18,7 +19,8 @@ from payloads.computer import (
 from payloads.power import J_PER_WH, Battery, Eps, EpsMode, Ramp
 from payloads.thermal import ZERO_CELSIUS_K, ThermalStar
 
-_CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found
+_CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found,
+_CROSSING_TOLERANCE_K = 1e-6  # or by how much it is passed
 _LONGEST_LOOK_S = 60.0  # ahead; a die that swings out and back within it is not seen
 
 
@@ -286,25 +288,42 @@ class Satellite:
         )
 
     def _outside(self, kelvin: list[float]) -> TripCrossed | None:
+        """Return the first die that is outside its governor's limits."""
         for name, k in zip(self._names, kelvin, strict=False):
-            falling_c, rising_c = self._computers[name].watched_c()
+            falling_c, rising_c = self._computers[name].watched_c
             die_c = k - ZERO_CELSIUS_K
             if die_c >= rising_c or die_c <= falling_c:
                 return TripCrossed(name, die_c >= rising_c, die_c)
         return None
 
+    def _excess_k(self, kelvin: list[float]) -> float:
+        """Return by how much a die is outside its governor's limits; negative if all are inside."""
+        excess = -inf
+        for name, k in zip(self._names, kelvin, strict=False):
+            falling_c, rising_c = self._computers[name].watched_c
+            die_c = k - ZERO_CELSIUS_K
+            excess = max(excess, die_c - rising_c, falling_c - die_c)
+        return excess
+
     def _trip_crossing(
         self, sky: _Sky, dt_s: float, kelvin: list[float]
     ) -> tuple[float, list[float], TripCrossed | None]:
-        """Bisect for the first moment at which a die is outside its governor's limits."""
-        inside_s, outside_s = 0.0, dt_s
-        while outside_s - inside_s > _CROSSING_TOLERANCE_S:
-            middle_s = 0.5 * (inside_s + outside_s)
-            tried = self._heat_after(sky, middle_s)
-            if self._outside(tried) is None:
-                inside_s = middle_s
+        """Find the first moment at which a die is outside its governor's limits.
+
+        Regula falsi that halves a weight that stays (Illinois): from both
+        sides to within a microkelvin or a microsecond.
+        """
+        inside_s, inside_k = 0.0, self._excess_k(self._kelvin)
+        outside_s, outside_k = dt_s, self._excess_k(kelvin)
+        while outside_k > _CROSSING_TOLERANCE_K and outside_s - inside_s > _CROSSING_TOLERANCE_S:
+            share = max(inside_k / (inside_k - outside_k), 1e-3)
+            tried_s = inside_s + min(share, 0.999) * (outside_s - inside_s)
+            tried = self._heat_after(sky, tried_s)
+            tried_k = self._excess_k(tried)
+            if tried_k >= 0.0:
+                outside_s, outside_k, kelvin, inside_k = tried_s, tried_k, tried, 0.5 * inside_k
             else:
-                outside_s, kelvin = middle_s, tried
+                inside_s, inside_k, outside_k = tried_s, tried_k, 0.5 * outside_k
         return outside_s, kelvin, self._outside(kelvin)
 
     def _account(self, sky: _Sky, dt_s: float) -> None:

@@ -185,7 +185,7 @@ def _rig_table(name: str | None, rate: float | None, broker: str | None) -> RigT
 
 
 def _show(folder: Path, summary: dict[str, object]) -> None:
-    from rigs.report import write_report
+    from rigs.report.page import write_report
     from rigs.table import show
 
     path = write_report(folder, summary)

@@ -20,7 +20,7 @@ class VirtualClock:
     def wait_until(self, t_s: float) -> float:
         """Jump to ``t_s``."""
         self._now_s = max(self._now_s, t_s)
-        return self._now_s
+        return t_s
 
     def interrupt(self) -> None:
         """Do nothing: nobody ever waits."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import tomli_w
 
@@ -38,7 +40,7 @@ class Landed:
 def fly(sheet: Sheet, rig_table: RigTable, folder: Path, progress: Progress) -> Landed:
     """Fly a mission; results are in ``folder``, which must not hold a flight already.
 
-    A keyboard interrupt ends the flight early, and its results say so.
+    Ctrl-C ends the flight early, and its results say so.
 
     Raises:
         ScenarioError: the mission cannot be flown as its files say.
@@ -49,32 +51,46 @@ def fly(sheet: Sheet, rig_table: RigTable, folder: Path, progress: Progress) -> 
         options = Options(rig_table, folder / PRODUCTS, folder / SESSION)
         with build(sheet, options, records) as rig:
             (folder / SCENARIO).write_text(_resolved(sheet), encoding="utf-8")
-            interrupted = _interrupted(rig)
-            finish(rig, complete=not interrupted)
+            with _stopped_by_ctrl_c(rig):
+                run(rig)
+            finish(rig)
     wall = {"wall_s": host_seconds() - began_s, "lateness_s": rig.lateness_s}
     summary = tally.summary() | wall
     write_summary(folder, summary)
-    return Landed(folder, summary, interrupted)
-
-
-def _interrupted(rig: Rig) -> bool:
-    """Fly, and return whether a person broke the flight off."""
-    try:
-        run(rig)
-    except KeyboardInterrupt:
-        return True
-    return False
+    return Landed(folder, summary, rig.stopped)
 
 
 @contextmanager
-def _results(folder: Path) -> Iterator[TextIO]:
+def _stopped_by_ctrl_c(rig: Rig) -> Iterator[None]:
+    """Let the first Ctrl-C stop the flight between two events; a second one is Python's own.
+
+    A KeyboardInterrupt could strike in the middle of an account.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        rig.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _results(folder: Path) -> Iterator[BinaryIO]:
     """Give the stream of records; a mission that cannot be flown leaves no trace."""
     path, made = folder / RECORDS, not folder.exists()
     if path.exists():
         raise ScenarioError(f"{folder}: holds a flight already; name another folder with --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("w", encoding="utf-8", buffering=1)
+        stream = path.open("wb", buffering=0)
     except OSError as error:
         raise ScenarioError(f"{folder}: {error.strerror}; name a folder with --out") from error
     try:

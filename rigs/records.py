@@ -10,7 +10,7 @@ from dataclasses import fields
 from enum import Enum
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol
 
 import firmware_bridge.board as board
 import groundlink.events as link
@@ -68,13 +68,12 @@ class Recorder(Protocol):
 
 
 class Records:
-    """Writes records to a text stream and shows each to listeners.
+    """Writes records to a file and shows each to listeners.
 
-    The stream should be line-buffered: then a kill loses nothing that was
-    written.
+    The file should be unbuffered: then a kill loses nothing that was written.
     """
 
-    def __init__(self, stream: TextIO | None, *listeners: Callable[[Record], None]) -> None:
+    def __init__(self, stream: BinaryIO | None, *listeners: Callable[[Record], None]) -> None:
         """Write to ``stream``, or only to ``listeners``."""
         self._stream, self._listeners = stream, listeners
         self._names = {kind: _words(kind.__name__) for kind in RECORDED}
@@ -87,7 +86,7 @@ class Records:
         record: Record = {"t_s": t_s, "what": name}
         record |= _CONVERTERS[type(thing)](thing)
         if self._stream is not None:
-            self._stream.write(_ENCODE(record) + "\n")
+            self._stream.write((_ENCODE(record) + "\n").encode())
         for listener in self._listeners:
             listener(record)
 

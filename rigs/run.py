@@ -74,10 +74,16 @@ class Rig:
     records: Recorder
     horizon_s: float
     lateness_s: float = 0.0  # the most that the clock was behind, mission seconds
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """End the flight before the next event; nothing is left half done."""
+        self.stopped = True
+        self.clock.interrupt()
 
 
 def run(rig: Rig) -> None:
-    """Fly a rig to its horizon."""
+    """Fly a rig to its horizon, or until it is stopped."""
     while (due := _next(rig)) is not None:
         t_s, event = due
         rig.records.write(t_s, event)
@@ -85,32 +91,34 @@ def run(rig: Rig) -> None:
             _perform(rig, t_s, action)
 
 
-def finish(rig: Rig, complete: bool) -> None:
+def finish(rig: Rig) -> None:
     """Write down the state at the end of a flight, and check that the link's accounts close."""
     t_s = rig.timeline.now_s
     for action in rig.session.give_up(t_s):
         _perform(rig, t_s, action)
     rig.records.write(t_s, rig.satellite.housekeeping(t_s))
     rig.records.write(t_s, rig.session.counts)
-    rig.records.write(t_s, FlightEnded(complete))
+    rig.records.write(t_s, FlightEnded(complete=not rig.stopped))
     rig.session.check()
 
 
 def _next(rig: Rig) -> tuple[float, object] | None:
     """Return what happens next and when: a threshold passed by the satellite, or an event."""
-    while True:
+    while not rig.stopped:
         due_s = rig.timeline.due_s(rig.horizon_s)
-        reached_s = rig.clock.wait_until(due_s)
-        now_s = rig.timeline.settle(min(due_s, reached_s))
-        crossed = rig.satellite.coast(now_s)
-        if crossed is not None:
-            return crossed
-        if reached_s < due_s:
-            continue
-        event = rig.timeline.pop(now_s)
-        rig.lateness_s = max(rig.lateness_s, reached_s - now_s)
-        if event is not None or now_s >= rig.horizon_s:
+        if due_s > rig.timeline.now_s:
+            reached_s = rig.clock.wait_until(due_s)
+            now_s = rig.timeline.settle(min(due_s, reached_s))
+            crossed = rig.satellite.coast(now_s)
+            if crossed is not None:
+                return crossed
+            rig.lateness_s = max(rig.lateness_s, reached_s - due_s)
+            if now_s < due_s:
+                continue
+        event = rig.timeline.pop(due_s)
+        if event is not None or due_s >= rig.horizon_s:
             return event
+    return None
 
 
 def _decide(rig: Rig, t_s: float, event: object) -> Iterable[Action]:

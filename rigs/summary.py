@@ -181,6 +181,8 @@ class Tally:
 
     def _power(self) -> dict[str, float]:
         first, last = self._first, self._state
+        if not last:
+            return {}  # killed before the first housekeeping
         names = ("generated_wh", "consumed_wh", "curtailed_wh", "unserved_wh", "losses_wh")
         power = {name: last[name] for name in names}
         stored_wh = last["battery_wh"] - first["battery_wh"]
@@ -203,9 +205,12 @@ class Tally:
             **{key: self.start["payloads"][name][key] for key in ("board", "model")},
             "jobs": {k: payload.jobs[k] for k in ("released", "completed", "lost", "late")},
             "inferences": payload.jobs["completed"],
-            "energy_j": last["energy_j"][name],
+            "energy_j": last["energy_j"][name] if last else 0.0,
             "latency_s": _percentiles(payload.latencies_s),
-            "die_c": {"min": last["die_min_c"][name], "max": last["die_max_c"][name]},
+            "die_c": {
+                "min": last["die_min_c"][name] if last else None,
+                "max": last["die_max_c"][name] if last else None,
+            },
             "throttled_s": payload.throttled_s,
             "operating_points": dict(payload.points_s),
             "outages": {"count": payload.outages, "total_s": payload.outage_s + down_s},

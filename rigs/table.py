@@ -54,6 +54,8 @@ def _sky(summary: Summary) -> str:
 
 def _power(summary: Summary) -> str:
     power = summary["power"]
+    if not power:
+        return "nothing flown"
     return (
         f"{power['generated_wh']:.0f} Wh generated, {power['consumed_wh']:.0f} consumed, "
         f"{power['curtailed_wh']:.0f} curtailed; battery {power['battery_start_wh']:.0f} to "
@@ -76,7 +78,7 @@ def _payload(name: str, payload: Summary) -> list[Row]:
         ),
         (
             "  board",
-            f"die {die_c['min']:.0f} to {die_c['max']:.0f} °C, throttled "
+            f"die {_degrees(die_c['min'])} to {_degrees(die_c['max'])} °C, throttled "
             f"{_clock(payload['throttled_s'])}, {payload['energy_j'] / 3600.0:.1f} Wh, "
             f"{outages['count']} outages ({_clock(outages['total_s'])})",
         ),
@@ -86,6 +88,10 @@ def _payload(name: str, payload: Summary) -> list[Row]:
             f"{outcomes['sdc']} SDC ({outcomes['critical']} critical), {outcomes['due']} DUE",
         ),
     ]
+
+
+def _degrees(celsius: float | None) -> str:
+    return "-" if celsius is None else f"{celsius:.0f}"
 
 
 def _link(link: Summary) -> str:

@@ -31,9 +31,9 @@ class Timeline:
         self._clock.interrupt()
 
     def due_s(self, until_s: float) -> float:
-        """Return the time of the next event, at most ``until_s``."""
-        with self._lock:
-            return min(self._heap[0][0], until_s) if self._heap else until_s
+        """Return the time of the next event, at most ``until_s``; for the owner of the loop."""
+        heap = self._heap  # only the owner takes from it, so what is looked at stays
+        return min(heap[0][0], until_s) if heap else until_s
 
     def settle(self, t_s: float) -> float:
         """Move the present to ``t_s``, or to the next event before it, and return it.

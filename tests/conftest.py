@@ -1,14 +1,7 @@
-import os
-import re
-import shutil
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
 from rigs.cli import main
-
-PROGRAMS = {"mosquitto": "mosquitto", "browser": "chromium"}
 
 
 @pytest.fixture

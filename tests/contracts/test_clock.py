@@ -17,9 +17,16 @@ class ClockContract:
         return self.make()
 
     def test_time_starts_at_zero_and_never_runs_back(self, clock):
-        seen_s = [clock.now_s(), clock.wait_until(5.0), clock.wait_until(3.0), clock.now_s()]
+        seen_s = [clock.now_s()]
+        for t_s in (5.0, 3.0, 7.0):
+            clock.wait_until(t_s)
+            seen_s.append(clock.now_s())
         assert seen_s == sorted(seen_s)
         assert seen_s[0] < 1e-3 * FAST
+
+    def test_a_wait_for_the_past_returns_at_once(self, clock):
+        clock.wait_until(5.0)
+        assert clock.wait_until(3.0) >= 3.0
 
     def test_a_wait_ends_at_its_time_or_before_it_and_says_when(self, clock):
         reached_s = clock.wait_until(50.0)

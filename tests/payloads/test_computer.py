@@ -14,7 +14,7 @@ from payloads.computer import (
     SupplyOffered,
     SwitchSupply,
     TripCrossed,
-    WatchdogExpired,
+    WatchdogDue,
 )
 from payloads.governor import Governor, TripPoint
 from payloads.jobs import Job, JobLost, JobStream, Loss, Released, release_plan
@@ -69,7 +69,7 @@ def test_a_full_queue_loses_its_oldest_job(computer):
 
 def test_the_watchdog_restarts_a_board_that_does_not_answer(computer):
     (watchdog,) = of(Schedule, computer.react(0.0, job(1)))
-    assert watchdog == Schedule(60.0, WatchdogExpired("pi", 1))
+    assert watchdog == Schedule(60.0, WatchdogDue("pi"))
     actions = computer.react(60.0, watchdog.event)
     assert actions == [
         SwitchSupply("pi", on=False),
@@ -83,7 +83,16 @@ def test_the_watchdog_leaves_a_job_alone_that_began_after_it_was_set(computer):
     computer.react(0.0, job(1))
     computer.react(59.0, WorkFinished("pi", 1, ANSWER))
     computer.react(59.5, job(2))
-    assert computer.react(60.0, WatchdogExpired("pi", 1)) == []
+    again = computer.react(60.0, WatchdogDue("pi"))
+    assert again == [Schedule(119.5, WatchdogDue("pi"))]
+    assert of(SwitchSupply, computer.react(119.5, WatchdogDue("pi"))) != []
+
+
+def test_the_watchdog_sleeps_while_nothing_runs(computer):
+    computer.react(0.0, job(1))
+    computer.react(9.0, WorkFinished("pi", 1, ANSWER))
+    assert computer.react(60.0, WatchdogDue("pi")) == []
+    assert of(Schedule, computer.react(100.0, job(2))) == [Schedule(160.0, WatchdogDue("pi"))]
 
 
 def test_a_power_cycle_gives_the_supply_back_after_a_pause(computer):
@@ -123,11 +132,11 @@ def test_a_reload_waits_for_the_job_under_way_and_goes_before_the_next(computer)
 
 
 def test_the_governor_goes_down_and_up_its_trip_points(computer):
-    assert computer.watched_c() == (float("-inf"), 70.0)
+    assert computer.watched_c == (float("-inf"), 70.0)
     assert computer.react(1.0, TripCrossed("pi", True, 70.0)) == [SetPoint("pi", "slow")]
-    assert computer.watched_c() == (65.0, 80.0)
+    assert computer.watched_c == (65.0, 80.0)
     assert computer.react(2.0, TripCrossed("pi", True, 80.0)) == [SetPoint("pi", "slowest")]
-    assert computer.watched_c() == (75.0, float("inf"))
+    assert computer.watched_c == (75.0, float("inf"))
     assert computer.react(3.0, TripCrossed("pi", False, 75.0)) == [SetPoint("pi", "slow")]
 
 

@@ -81,9 +81,7 @@ def test_two_short_steps_equal_one_long_step(charge_j, net_w, slope_w_s, dt_s, s
 @given(charges, powers, slopes, durations, st.floats(0.01, 0.99))
 def test_a_level_is_reached_when_the_charge_says_so(charge_j, net_w, slope_w_s, dt_s, fraction):
     level_j = fraction * BATTERY.capacity_j
-    hit_s = BATTERY.reaches_s(
-        charge_j, level_j, BATTERY.capacity_j, net_w, slope_w_s, dt_s
-    )
+    hit_s = BATTERY.reaches_s(charge_j, level_j, BATTERY.capacity_j, net_w, slope_w_s, dt_s)
     moved_j = (abs(net_w) + abs(slope_w_s) * dt_s) * dt_s + BATTERY.capacity_j
     if hit_s is None:
         after = BATTERY.step(charge_j, BATTERY.capacity_j, net_w, slope_w_s, dt_s)

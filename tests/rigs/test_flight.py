@@ -174,7 +174,7 @@ def test_ctrl_c_leaves_a_partial_result_that_says_so(tmp_path):
     flying = launch(tmp_path / "stopped")
     flying.send_signal(signal.SIGINT)
     out, err = flying.communicate()
-    assert flying.returncode == 130
+    assert flying.returncode == 130, err
     assert "Broken off" in out
     assert "Traceback" not in err
     summary = json.loads((tmp_path / "stopped" / "summary.json").read_text())

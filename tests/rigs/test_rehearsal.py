@@ -140,7 +140,7 @@ def test_ctrl_c_ends_a_rehearsal_with_results(tmp_path, broker):
         assert time.monotonic() < ends_s
     flight.process.send_signal(2)
     out, err = flight.process.communicate(timeout=PATIENCE_S)
-    assert flight.process.returncode == 130
+    assert flight.process.returncode == 130, err
     assert "Broken off" in out
     assert "Traceback" not in err
     assert not json.loads((tmp_path / "r" / "summary.json").read_text())["complete"]

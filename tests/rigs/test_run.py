@@ -93,7 +93,9 @@ def test_a_latch_up_in_an_idle_board_is_seen_when_it_works_again():
 
 def test_a_latch_up_costs_energy():
     calm, struck = (
-        fly(sheet(breaker__limit_w=50.0, payloads__pi__die=COLD), *faults).last(Housekeeping).energy_j["pi"]
+        fly(sheet(breaker__limit_w=50.0, payloads__pi__die=COLD), *faults)
+        .last(Housekeeping)
+        .energy_j["pi"]
         for faults in ((), [(3000.0, FaultKind.SEL)])
     )
     assert struck - calm == pytest.approx(3000.0 * 3.06, rel=1e-6)

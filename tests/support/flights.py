@@ -64,6 +64,6 @@ def fly(flown: Sheet, *faults: tuple[float, FaultKind], inference: bool = False)
         for t_s, kind in faults:
             rig.timeline.post(FaultEvent("pi", kind, (0.5, 0.5, 0.5, 0.5)), t_s)
         run(rig)
-        finish(rig, complete=True)
+        finish(rig)
         log.rig = rig
     return log
