@@ -7,131 +7,28 @@ from dataclasses import dataclass
 
 from typing_extensions import assert_never
 
-from firmware_bridge.board import Booted, Task, WorkFinished, WorkOrder, WorkResult
+from firmware_bridge.board import Booted, Task, WorkFinished, WorkOrder
 from firmware_bridge.faults import FaultEvent
+from payloads.events import (
+    Completed,
+    ComputerAction,
+    ComputerEvent,
+    OvercurrentTripped,
+    ReloadDue,
+    Reloaded,
+    Schedule,
+    SetPoint,
+    StartWork,
+    StrikeBoard,
+    SupplyOffered,
+    SwitchSupply,
+    TripCrossed,
+    WatchdogDue,
+)
 from payloads.governor import Governor
 from payloads.jobs import Job, JobLost, Loss, Released
 
 RELOAD = 0  # the number under which a reload runs; jobs are numbered from 1
-
-
-@dataclass(frozen=True, slots=True)
-class TripCrossed:
-    """The die passed a trip point, rising or falling."""
-
-    payload: str
-    rising: bool
-    die_c: float
-
-
-@dataclass(frozen=True, slots=True)
-class WatchdogDue:
-    """The watchdog looks whether the board has answered in time."""
-
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class OvercurrentTripped:
-    """A supply has drawn more than its limit for the breaker's delay.
-
-    ``surge`` counts the times at which the limit was passed: a later count
-    means that the current fell in between, and this event is void.
-    """
-
-    payload: str
-    surge: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadDue:
-    """The model is to be loaded afresh, to mend what radiation did to it."""
-
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class SupplyOffered:
-    """A payload may be switched on again; void if it was shed meanwhile."""
-
-    payload: str
-    offer: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchSupply:
-    """Switch a board's supply."""
-
-    payload: str
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetPoint:
-    """Run a board at an operating point."""
-
-    payload: str
-    point: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartWork:
-    """Start a piece of work on a board."""
-
-    payload: str
-    order: WorkOrder
-
-
-@dataclass(frozen=True, slots=True)
-class StrikeBoard:
-    """Let a fault take effect on a board."""
-
-    payload: str
-    fault: FaultEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Bring an event back at a later moment."""
-
-    at_s: float
-    event: object
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A job is finished; ``latency_s`` counts from its release."""
-
-    payload: str
-    job: int
-    stream: str
-    subject_s: float
-    latency_s: float
-    late: bool
-    result: WorkResult
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """The model was loaded afresh: nothing in it is corrupted any more."""
-
-    payload: str
-
-
-ComputerEvent = (
-    Released
-    | WorkFinished
-    | Booted
-    | TripCrossed
-    | FaultEvent
-    | WatchdogDue
-    | OvercurrentTripped
-    | ReloadDue
-    | SupplyOffered
-)
-ComputerAction = (
-    SwitchSupply | SetPoint | StartWork | StrikeBoard | Schedule | Completed | Reloaded | JobLost
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,18 @@ from math import inf
 from typing import NamedTuple
 
 from firmware_bridge.telemetry import TelemetrySample
-from payloads.computer import (
-    ComputerAction,
-    ComputerEvent,
+from payloads.computer import PayloadComputer
+from payloads.events import (
+    BatteryCrossed,
+    Housekeeping,
+    HousekeepingDue,
+    MissionStarted,
+    ModeChanged,
     OvercurrentTripped,
-    PayloadComputer,
+    SatelliteAction,
+    SatelliteEvent,
     Schedule,
+    TransmitterSwitched,
     TripCrossed,
 )
 from payloads.power import J_PER_WH, Battery, Eps, EpsMode, Ramp
@@ -22,67 +28,6 @@ from payloads.thermal import ZERO_CELSIUS_K, ThermalStar
 _CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found,
 _CROSSING_TOLERANCE_K = 1e-6  # or by how much it is passed
 _LONGEST_LOOK_S = 60.0  # ahead; a die that swings out and back within it is not seen
-
-
-@dataclass(frozen=True, slots=True)
-class MissionStarted:
-    """The satellite is released, its battery as the scenario says."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatteryCrossed:
-    """The battery passed a voltage that its power system watches."""
-
-    rising: bool
-    voltage_v: float
-
-
-@dataclass(frozen=True, slots=True)
-class TransmitterSwitched:
-    """The radio was keyed at acquisition of signal, or unkeyed at its loss."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HousekeepingDue:
-    """The state of the satellite is to be written down."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModeChanged:
-    """The power system sheds loads, or gives them back."""
-
-    mode: EpsMode
-    battery_wh: float
-
-
-@dataclass(frozen=True, slots=True)
-class Housekeeping:
-    """The satellite at one moment; energies are totals since mission start, Wh.
-
-    All of it comes from models of the satellite; ``payload_w`` alone is
-    measured where the board is real.
-    """
-
-    mode: EpsMode
-    array_w: float
-    load_w: float
-    payload_w: Mapping[str, float]
-    battery_wh: float
-    battery_v: float
-    battery_min_wh: float
-    radiator_c: float
-    die_c: Mapping[str, float]
-    die_min_c: Mapping[str, float]
-    die_max_c: Mapping[str, float]
-    energy_j: Mapping[str, float]
-    generated_wh: float
-    consumed_wh: float
-    curtailed_wh: float
-    unserved_wh: float
-    losses_wh: float
-    shed_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +45,6 @@ class Breaker:
 
     limit_w: float
     delay_s: float
-
-
-SatelliteEvent = (
-    MissionStarted
-    | BatteryCrossed
-    | TransmitterSwitched
-    | HousekeepingDue
-    | TelemetrySample
-    | ComputerEvent
-)
-SatelliteAction = ComputerAction | ModeChanged | Housekeeping
 
 
 @dataclass(frozen=True, slots=True)

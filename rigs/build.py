@@ -22,10 +22,10 @@ from groundlink.injector import Ack, Injector
 from groundlink.link import Link, LoopbackLink
 from groundlink.session import LinkSession
 from groundlink.store import Store
+from payloads.events import HousekeepingDue, MissionStarted
 from payloads.jobs import Released, release_plan
 from payloads.model import ModelFile
 from payloads.null_work import NullWork
-from payloads.satellite import HousekeepingDue, MissionStarted
 from rigs import assemble
 from rigs.archive import Archive
 from rigs.clock import VirtualClock, WallClock

@@ -7,8 +7,7 @@ from collections import defaultdict
 
 from firmware_bridge.faults import FaultLanded
 from groundlink.messages import Message, MessageKind
-from payloads.computer import Completed
-from payloads.satellite import Housekeeping
+from payloads.events import Completed, Housekeeping
 from rigs.records import plain
 
 OBC = "obc"  # the on-board computer, source of the satellite's own telemetry

@@ -14,9 +14,8 @@ from typing import Any, BinaryIO, Protocol
 
 import firmware_bridge.board as board
 import groundlink.events as link
-import payloads.computer as computer
+import payloads.events as onboard
 import payloads.jobs as jobs
-import payloads.satellite as satellite
 from firmware_bridge.faults import FaultEvent, FaultLanded
 from firmware_bridge.telemetry import TelemetrySample
 from groundlink.accounts import LinkCounts
@@ -32,22 +31,22 @@ RECORDED: tuple[type, ...] = (
     FlightStarted,
     FlightEnded,
     SunlightChanged,
-    satellite.BatteryCrossed,
-    satellite.Housekeeping,
-    satellite.ModeChanged,
+    onboard.BatteryCrossed,
+    onboard.Housekeeping,
+    onboard.ModeChanged,
     TelemetrySample,
     FaultEvent,
     FaultLanded,
     board.Booted,
     jobs.Released,
     jobs.JobLost,
-    computer.Completed,
-    computer.OvercurrentTripped,
-    computer.Reloaded,
-    computer.SetPoint,
-    computer.SwitchSupply,
-    computer.StartWork,
-    computer.TripCrossed,
+    onboard.Completed,
+    onboard.OvercurrentTripped,
+    onboard.Reloaded,
+    onboard.SetPoint,
+    onboard.SwitchSupply,
+    onboard.StartWork,
+    onboard.TripCrossed,
     AcquisitionOfSignal,
     LossOfSignal,
     WindowInjected,

@@ -29,25 +29,23 @@ from groundlink.events import (
 from groundlink.injector import Ack, ControlArrived, Injector
 from groundlink.link import Link
 from groundlink.session import LinkSession
-from payloads.computer import (
+from payloads.events import (
     Completed,
+    Housekeeping,
+    ModeChanged,
     Reloaded,
+    SatelliteAction,
+    SatelliteEvent,
     Schedule,
     SetPoint,
     StartWork,
     StrikeBoard,
     SwitchSupply,
+    TransmitterSwitched,
 )
 from payloads.jobs import JobLost
 from payloads.power import EpsMode
-from payloads.satellite import (
-    Housekeeping,
-    ModeChanged,
-    Satellite,
-    SatelliteAction,
-    SatelliteEvent,
-    TransmitterSwitched,
-)
+from payloads.satellite import Satellite
 from rigs.archive import Archive
 from rigs.downlink import Downlink
 from rigs.events import FlightEnded, SunlightChanged

@@ -2,11 +2,10 @@ import pytest
 
 from firmware_bridge.board import Booted, Task, WorkFinished, WorkResult
 from firmware_bridge.faults import Outcome
-from payloads.computer import (
+from payloads.computer import ComputerRules, PayloadComputer
+from payloads.events import (
     Completed,
-    ComputerRules,
     OvercurrentTripped,
-    PayloadComputer,
     ReloadDue,
     Schedule,
     SetPoint,

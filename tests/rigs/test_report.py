@@ -18,7 +18,7 @@ from PIL import Image
 
 from firmware_bridge.board import Booted, WorkResult
 from firmware_bridge.faults import FaultEvent, FaultKind, FaultLanded, FaultSite, Outcome
-from payloads.computer import Completed, OvercurrentTripped, Reloaded, SwitchSupply
+from payloads.events import Completed, OvercurrentTripped, Reloaded, SwitchSupply
 from payloads.jobs import JobLost, Loss
 from rigs.archive import product_name
 from rigs.events import FlightEnded, FlightStarted, Flown

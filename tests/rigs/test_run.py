@@ -7,8 +7,11 @@ from firmware_bridge.board import Booted
 from firmware_bridge.faults import FaultEvent, FaultKind, FaultLanded
 from firmware_bridge.telemetry import TelemetrySample
 from groundlink.events import LinkChanged, Received
-from payloads.computer import (
+from payloads.events import (
+    BatteryCrossed,
     Completed,
+    Housekeeping,
+    ModeChanged,
     OvercurrentTripped,
     Reloaded,
     SetPoint,
@@ -17,7 +20,6 @@ from payloads.computer import (
 )
 from payloads.jobs import JobLost, Loss
 from payloads.power import EpsMode
-from payloads.satellite import BatteryCrossed, Housekeeping, ModeChanged
 
 CLOSURE = 1e-9  # relative: promised for the energy of a flight
 BOOT_S = 35.0  # of the Raspberry Pi's profile
