@@ -41,7 +41,7 @@ from rigs.run import Rig
 from rigs.scenario import Scenario
 from rigs.timeline import Timeline
 
-LIBRARIES = ("highbay", "numpy", "onnx", "onnxruntime", "scipy", "sgp4")
+LIBRARIES = ("highbay", "numpy", "onnx", "onnxruntime", "sgp4")
 
 
 @dataclass(frozen=True, slots=True)

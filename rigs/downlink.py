@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 
 from firmware_bridge.faults import FaultLanded
 from groundlink.messages import Message, MessageKind
 from payloads.events import Completed, Housekeeping
-from rigs.records import plain
+from rigs.records import to_json
 
 OBC = "obc"  # the on-board computer, source of the satellite's own telemetry
 EVENT_PRIORITY, TELEMETRY_PRIORITY, ANSWER_PRIORITY, PRODUCT_PRIORITY = 7, 6, 5, 3
@@ -29,7 +28,7 @@ class Downlink:
         result = done.result
         answer = {"job": done.job, "t_s": done.subject_s, "label": result.label}
         answer |= {name: round(value, 3) for name, value in result.figures.items()}
-        body = _json(answer)
+        body = to_json(answer)
         if result.product:
             body += b"\n" + result.product
             return self._message(MessageKind.PRODUCT, done.payload, t_s, body, PRODUCT_PRIORITY)
@@ -37,7 +36,7 @@ class Downlink:
 
     def housekeeping(self, t_s: float, state: Housekeeping) -> Message:
         """Return the state of the satellite, as it is sent home."""
-        body = _json(
+        body = to_json(
             {
                 "mode": state.mode.value,
                 "battery_v": round(state.battery_v, 3),
@@ -55,7 +54,7 @@ class Downlink:
         A satellite would not know of an upset in a weight; the bench does,
         and says so to who watches the ground.
         """
-        body = _json({"fault": landed.kind.value, "effective": landed.effective})
+        body = to_json({"fault": landed.kind.value, "effective": landed.effective})
         return self._message(MessageKind.EVENT, landed.payload, t_s, body, EVENT_PRIORITY)
 
     def _message(
@@ -64,7 +63,3 @@ class Downlink:
         sequence = self._sequences[kind, source]
         self._sequences[kind, source] += 1
         return Message(kind, source, sequence, t_s, body, priority)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(plain(value), separators=(",", ":")).encode()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
-from enum import Enum
-from operator import attrgetter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+
+import orjson
 
 import firmware_bridge.board as board
 import groundlink.events as link
@@ -75,79 +72,38 @@ class Records:
     def __init__(self, stream: BinaryIO | None, *listeners: Callable[[Record], None]) -> None:
         """Write to ``stream``, or only to ``listeners``."""
         self._stream, self._listeners = stream, listeners
-        self._names = {kind: _words(kind.__name__) for kind in RECORDED}
+        self._names = {kind: f'"what":"{_words(kind.__name__)}"'.encode() for kind in RECORDED}
 
     def write(self, t_s: float, thing: object) -> None:
         """Write ``thing`` as one line, if it is of a kind that is recorded."""
         name = self._names.get(type(thing))
         if name is None:
             return
-        record: Record = {"t_s": t_s, "what": name}
-        record |= _CONVERTERS[type(thing)](thing)
+        rest = to_json(thing)[1:]
+        line = b'{"t_s":%b,%b%b%b\n' % (to_json(t_s), name, b"" if rest == b"}" else b",", rest)
         if self._stream is not None:
-            self._stream.write((_ENCODE(record) + "\n").encode())
+            self._stream.write(line)
         for listener in self._listeners:
-            listener(record)
+            listener(orjson.loads(line))
 
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a flight; a last line that was cut short by a kill is passed over."""
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            if line.endswith(b"\n"):
+                yield orjson.loads(line)
 
 
-def plain(value: object) -> object:
-    """Return ``value`` as JSON knows it; bytes become their length, what is not finite null."""
-    return _CONVERTERS[type(value)](value)
+def to_json(value: object) -> bytes:
+    """Return ``value`` as JSON; bytes become their length, what is not finite null."""
+    return orjson.dumps(value, default=_length)
 
 
-def _as_it_is(value: object) -> object:
-    return value
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _table(value: Mapping[str, object]) -> Record:
-    return {key: plain(item) for key, item in value.items()}
-
-
-def _items(value: Iterable[object]) -> list[object]:
-    return [plain(item) for item in value]
-
-
-def _fields_of(kind: type) -> Callable[[Any], Record]:
-    names = tuple(field.name for field in fields(kind))
-    return lambda value: {name: plain(getattr(value, name)) for name in names}
-
-
-_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
-
-
-class _Converters(dict[type, Callable[[Any], Any]]):
-    """How values of each type become JSON; an enumeration or a dataclass is learnt on sight."""
-
-    def __missing__(self, kind: type) -> Callable[[Any], Any]:
-        self[kind] = attrgetter("value") if issubclass(kind, Enum) else _fields_of(kind)
-        return self[kind]
-
-
-_CONVERTERS = _Converters(
-    {
-        float: _finite,
-        str: _as_it_is,
-        int: _as_it_is,
-        bool: _as_it_is,
-        type(None): _as_it_is,
-        bytes: len,
-        dict: _table,
-        tuple: _items,
-        list: _items,
-    }
-)
+def _length(value: object) -> int:
+    if isinstance(value, bytes):
+        return len(value)
+    raise TypeError(f"{type(value).__name__} has no place in a record")
 
 
 def _words(name: str) -> str:
