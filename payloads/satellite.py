@@ -244,20 +244,21 @@ class Satellite:
     ) -> tuple[float, list[float], TripCrossed | None]:
         """Find the first moment at which a die is outside its governor's limits.
 
-        Regula falsi that halves a weight that stays (Illinois): from both
-        sides to within a microkelvin or a microsecond.
+        Regula falsi that halves the weight of an end that stays (Illinois),
+        to within a microkelvin or a microsecond.
         """
-        inside_s, inside_k = 0.0, self._excess_k(self._kelvin)
-        outside_s, outside_k = dt_s, self._excess_k(kelvin)
-        while outside_k > _CROSSING_TOLERANCE_K and outside_s - inside_s > _CROSSING_TOLERANCE_S:
-            share = max(inside_k / (inside_k - outside_k), 1e-3)
-            tried_s = inside_s + min(share, 0.999) * (outside_s - inside_s)
+        inside_s, outside_s, excess_k = 0.0, dt_s, self._excess_k(kelvin)
+        inside, outside = self._excess_k(self._kelvin), excess_k  # weights of the two ends
+        while excess_k > _CROSSING_TOLERANCE_K and outside_s - inside_s > _CROSSING_TOLERANCE_S:
+            share = min(max(inside / (inside - outside), 1e-3), 0.999)
+            tried_s = inside_s + share * (outside_s - inside_s)
             tried = self._heat_after(sky, tried_s)
             tried_k = self._excess_k(tried)
             if tried_k >= 0.0:
-                outside_s, outside_k, kelvin, inside_k = tried_s, tried_k, tried, 0.5 * inside_k
+                outside_s, kelvin, excess_k = tried_s, tried, tried_k
+                inside, outside = 0.5 * inside, tried_k
             else:
-                inside_s, inside_k, outside_k = tried_s, tried_k, 0.5 * outside_k
+                inside_s, inside, outside = tried_s, tried_k, 0.5 * outside
         return outside_s, kelvin, self._outside(kelvin)
 
     def _account(self, sky: _Sky, dt_s: float) -> None:

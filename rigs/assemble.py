@@ -19,8 +19,9 @@ from payloads.thermal import ZERO_CELSIUS_K, Die, Radiator, ThermalStar
 from rigs.environment.orbit import Orbit
 from rigs.environment.passes import Station, station_named
 from rigs.environment.tape import EnvironmentTape, build_tape
-from rigs.reading import Sheet, checked, parse
+from rigs.reading import Sheet, checked
 from rigs.scenario import FACING, InputTable, PayloadTable, Scenario
+from rigs.shipped import parse
 
 if TYPE_CHECKING:
     from payloads.image_input import InputSettings

@@ -71,7 +71,7 @@ def run_command(
 @main.command()
 def scenarios() -> None:
     """List the shipped scenarios."""
-    from rigs.reading import parse, shipped
+    from rigs.shipped import parse, shipped
 
     for name, text in shipped("scenarios").items():
         click.echo(f"{name:20} {parse(text, name).get('description', '')}")
@@ -80,7 +80,7 @@ def scenarios() -> None:
 @main.command()
 def rigs() -> None:
     """List the shipped rigs."""
-    from rigs.reading import parse, shipped
+    from rigs.shipped import parse, shipped
 
     for name, text in shipped("benches").items():
         click.echo(f"{name:20} {parse(text, name).get('description', '')}")
@@ -171,8 +171,9 @@ def _inject(folder: Path, control: str, request: dict[str, object]) -> None:
 
 
 def _rig_table(name: str | None, rate: float | None, broker: str | None) -> RigTable:
-    from rigs.reading import checked, parse, read_text, shipped
+    from rigs.reading import checked, read_text
     from rigs.rig import RigTable
+    from rigs.shipped import parse, shipped
 
     name = name or ("emulation" if rate is None and broker is None else "rehearsal")
     known = shipped("benches")

@@ -16,7 +16,8 @@ from firmware_bridge.boards.emulated import EmulatedBoard
 from firmware_bridge.boards.profile import BoardProfile, shipped_profile_text
 from firmware_bridge.faults import FaultEvent, FaultKind, FaultLanded, FaultSite, Outcome
 from firmware_bridge.telemetry import TelemetrySample
-from rigs.reading import checked, parse
+from rigs.reading import checked
+from rigs.shipped import parse
 
 SITE = FaultSite("w", (0,), (3,), 1.0, 9.0)
 

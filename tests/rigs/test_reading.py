@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from rigs.errors import ScenarioError
-from rigs.reading import parse, read_scenario, shipped
+from rigs.reading import read_scenario
+from rigs.shipped import parse, shipped
 
 GOOD_TLE = (
     "1 25544U 98067A   19343.69339541  .00001764  00000-0  38792-4 0  9991",

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from firmware_bridge.faults import FaultEvent, FaultKind
 from rigs.build import Options, build
-from rigs.reading import Raw, Sheet, checked, parse, shipped
+from rigs.reading import Sheet, checked
 from rigs.rig import RigTable
 from rigs.run import Rig, finish, run
 from rigs.scenario import Scenario
+from rigs.shipped import Raw, parse, shipped
 
 EMULATION = RigTable(mode="emulation")
 ThingT = TypeVar("ThingT")

@@ -1,0 +1,141 @@
+"""Says in one line what is wrong with a file: where, the value, the rule, and a right example."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from rigs.scenario import Table
+from rigs.shipped import parse, shipped
+
+EXAMPLE = "first-light"  # the shipped scenario that examples come from
+
+# Examples of what first-light leaves out, by the last table or key of the path.
+EXAMPLES = {
+    "contacts": 'contacts = [{station = "matera", aos_s = 600.0, los_s = 1140.0}]',
+    "tle": 'tle = ["1 25544U 98067A   19343.69339541  .00001764  00000-0  38792-4 0  9991", '
+    '"2 25544  51.6439 211.2001 0007417  17.6667  85.6398 15.50103472202482"]',
+    "images": 'images = "my-images/"',
+    "labels": 'labels = ["ship", "no ship"]',
+    "point": 'point = "1500MHz"',
+    "die": "die = {capacity_j_per_k = 19.1, resistance_k_per_w = 16.0}",
+    "input": 'input = {layout = "NHWC", scale = 0.00392157}',
+    "latitude_deg": "latitude_deg = 40.65",
+    "longitude_deg": "longitude_deg = 16.70",
+    "mask_deg": "mask_deg = 5.0",
+    "until_s": "until_s = 3600.0",
+    "start_s": "start_s = 600.0",
+    "rate": "rate = 600.0",
+    "mode": 'mode = "rehearsal"',
+}
+
+
+def explain_invalid(error: ValidationError, raw: Raw, file: str) -> str:
+    """Return what is wrong with ``raw``, which pydantic refused: its first or best problem."""
+    problems = error.errors(include_url=False)
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    beside = [p for p in problems if p["loc"][:2] == first["loc"][:2]]
+    first = max(beside, key=lambda p: len(p["loc"]))  # of alternatives, the one that fits best
+    keys = list(_keys_in(raw, first["loc"], first["type"]))
+    path, value = _path(keys), _at(raw, keys)
+    rule = _rule(first["type"], first["msg"], keys)
+    return explain_line(file, path, value, rule, example_of(path, first["type"], keys))
+
+
+def _keys_in(raw: object, loc: Sequence[str | int], kind: str) -> Iterator[str | int]:
+    """Yield the keys of an error's place, without those by which pydantic names alternatives."""
+    for i, key in enumerate(loc):
+        below = _below(raw, key)
+        if below is not _ABSENT:
+            raw = below
+        elif not (kind == "missing" and i == len(loc) - 1):
+            continue
+        yield key
+
+
+def _at(raw: object, keys: Sequence[str | int]) -> object:
+    for key in keys:
+        raw = _below(raw, key)
+    return raw
+
+
+def _below(raw: object, key: str | int) -> object:
+    if isinstance(raw, Mapping):
+        return raw.get(key, _ABSENT)
+    if isinstance(raw, list) and isinstance(key, int):
+        return raw[key]
+    return _ABSENT
+
+
+def _path(keys: Sequence[str | int]) -> str:
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.lstrip(".")
+
+
+def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
+    if kind == "extra_forbidden":
+        known = {name for table in Table.__subclasses__() for name in table.model_fields}
+        near = difflib.get_close_matches(str(keys[-1]), known, 1)
+        return "is no key of a scenario" + (f"; did you mean {near[0]}?" if near else "")
+    if kind == "missing":
+        return "is missing"
+    message = message.removeprefix("Value error, ").replace("Input should", "must")
+    return message[:1].lower() + message[1:]
+
+
+def explain_line(file: str, path: str, value: object, rule: str, example: str) -> str:
+    """Return one line: file, path, value, rule, and a right example if the rule has none."""
+    shown = "" if value is _ABSENT or isinstance(value, Mapping) else f" = {_toml(value)}"
+    where = f"{path}{shown}: " if path else ""
+    has_one = any(words in rule for words in ("for example", "such as"))
+    return f"{file}: {where}{rule}" + ("" if has_one or not example else f"; for example {example}")
+
+
+def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str:
+    """Return how a right file says it: as first-light does, else as `EXAMPLES` does."""
+    if kind == "extra_forbidden":
+        return ""
+    names = [key for key in keys or re.split(r"[.\[]", path) if not str(key).rstrip("]").isdigit()]
+    raw: object = parse(shipped("scenarios")[EXAMPLE], EXAMPLE)
+    for key in names:
+        raw = raw[0] if isinstance(raw, list) and raw else raw
+        below = _below(raw, key)
+        raw = _first_table(raw) if below is _ABSENT else below
+    if raw is _ABSENT:
+        return next((EXAMPLES[str(key)] for key in reversed(names) if key in EXAMPLES), "")
+    if isinstance(raw, Mapping):
+        plain = {k: v for k, v in raw.items() if not isinstance(v, (dict, list))}
+        return ", ".join(f"{k} = {_toml(v)}" for k, v in plain.items())
+    if isinstance(raw, list) and raw and isinstance(raw[0], Mapping):
+        raw = raw[:1]
+    return f"{path} = {_toml(raw)}"
+
+
+def _first_table(raw: object) -> object:
+    """Return the only table of a table whose keys are the author's own names, as payloads are."""
+    return next(iter(raw.values())) if isinstance(raw, Mapping) and len(raw) == 1 else _ABSENT
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    return str(value)
+
+
+class _Absent:
+    """What stands in for a value that a file does not give."""
+
+
+_ABSENT = _Absent()
