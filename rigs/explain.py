@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from rigs.scenario import Table
-from rigs.shipped import parse, shipped
+from rigs.shipped import Raw, parse, shipped
 
 EXAMPLE = "first-light"  # the shipped scenario that examples come from
 
