@@ -80,10 +80,18 @@ def open_broker(choice: str = "auto", limit_s: float = READY_LIMIT_S) -> Iterato
     kind = _installed(choice)
     with tempfile.TemporaryDirectory(prefix="highbay-broker-") as name:
         process, endpoints = _start(kind, Path(name), limit_s)
+        _forget_passwords(Path(name))
         try:
             yield Broker(kind, endpoints)
         finally:
             _end(process)
+
+
+def _forget_passwords(directory: Path) -> None:
+    """Take away what a broker has read, so that a kill leaves no password behind."""
+    for file in directory.iterdir():
+        if file.name != "log" and file.is_file():
+            file.unlink()
 
 
 def find_mosquitto() -> str | None:
@@ -132,7 +140,11 @@ def _start(
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as out:
         return subprocess.Popen(
-            tethered(command), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+            tethered(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the flight alone
         )
 
 

@@ -82,7 +82,7 @@ class PayloadComputer:
             case WatchdogDue():
                 return self._watch(t_s)
             case OvercurrentTripped():
-                return [] if self._shed else self._cycle(t_s, Loss.POWER)
+                return [] if self._shed else self._cycle(t_s, Loss.BREAKER)
             case ReloadDue():
                 self._reload_due = True
                 again = Schedule(t_s + self._rules.reload_every_s, event)

@@ -64,6 +64,7 @@ class Loss(Enum):
 
     POWER = "power"  # the supply was cut while it ran or waited
     WATCHDOG = "watchdog"  # the board hung on it
+    BREAKER = "breaker"  # the supply was cycled while it ran, because of a latch-up
     QUEUE_FULL = "queue-full"
 
 

@@ -136,7 +136,7 @@ class Battery:
     ) -> float | None:
         """Return when within ``dt_s`` the charge first reaches ``level_j``, or None.
 
-        ``level_j`` lies strictly between empty and full.
+        ``level_j`` lies below full.
         """
         most_j = (abs(net_w) + abs(slope_w_s) * dt_s) * dt_s / self.discharge_efficiency
         if abs(level_j - charge_j) > most_j:
@@ -189,6 +189,12 @@ class EpsMode(Enum):
     NORMAL = "normal"
     SAFE = "safe"  # payloads are shed
     CRITICAL = "critical"  # everything is shed but the power system itself
+    EMPTY = "empty"  # brown-out: the battery is empty, and not even that is served
+
+    @property
+    def bus_on(self) -> bool:
+        """Return whether the on-board computer and the radio have power."""
+        return self in (EpsMode.NORMAL, EpsMode.SAFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,8 @@ class Eps:
 
     Charging stops at ``max_v``. Below ``safe_v`` payloads are shed, and come
     back only above ``normal_v``; below ``critical_v`` all loads but
-    ``own_w`` are shed, until ``safe_v`` is reached again.
+    ``own_w`` are shed, until ``safe_v`` is reached again. At ``empty_v`` the
+    bus browns out; it wakes at ``wake_v``.
 
     Source: the four thresholds of the GomSpace P31u.
     """
@@ -207,9 +214,13 @@ class Eps:
     safe_v: float
     critical_v: float
     own_w: float
+    empty_v: float
+    wake_v: float
 
     def mode_at(self, voltage_v: float) -> EpsMode:
         """Return the mode in which a power system without a past starts."""
+        if voltage_v <= self.empty_v:
+            return EpsMode.EMPTY
         if voltage_v < self.critical_v:
             return EpsMode.CRITICAL
         return EpsMode.SAFE if voltage_v < self.safe_v else EpsMode.NORMAL
@@ -219,14 +230,14 @@ class Eps:
         return {
             EpsMode.NORMAL: (self.safe_v, None),
             EpsMode.SAFE: (self.critical_v, self.normal_v),
-            EpsMode.CRITICAL: (None, self.safe_v),
+            EpsMode.CRITICAL: (self.empty_v, self.safe_v),
+            EpsMode.EMPTY: (None, self.wake_v),
         }[mode]
 
     def after(self, mode: EpsMode, rising: bool) -> EpsMode:
         """Return the mode that follows when a watched voltage is passed."""
-        if rising:
-            return EpsMode.NORMAL if mode is EpsMode.SAFE else EpsMode.SAFE
-        return EpsMode.SAFE if mode is EpsMode.NORMAL else EpsMode.CRITICAL
+        ladder = [EpsMode.EMPTY, EpsMode.CRITICAL, EpsMode.SAFE, EpsMode.NORMAL]
+        return ladder[ladder.index(mode) + (1 if rising else -1)]
 
 
 class Ramp:

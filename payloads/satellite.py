@@ -279,7 +279,7 @@ class Satellite:
 
     def _load_w(self) -> float:
         loads, payload_w = self._bus.loads, sum(self._payload_w)
-        if self._mode is EpsMode.CRITICAL:
+        if not self._mode.bus_on:
             return self._bus.eps.own_w + payload_w
         bus_w = loads.normal_w if self._mode is EpsMode.NORMAL else loads.safe_w
         radio_w = loads.transmitter_w if self._transmitting else 0.0

@@ -48,21 +48,52 @@ class Radiator:
         sun_w_m2: NDArray[np.float64],
         albedo_w_m2: NDArray[np.float64],
         earth_ir_w_m2: NDArray[np.float64],
+        earth_radii: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Return heat taken in, W, from the sky at n moments.
 
         ``sun_w_m2`` has shape (n, 3); albedo and Earth infrared, shape (n,),
-        fall on a plate that faces the nadir and are weighted by the cosine
-        to it, none on a plate that faces away.
+        are those on a plate that faces the nadir. ``earth_radii`` is the
+        distance to the Earth's centre in its radii: this plate's share of
+        what the other sees follows from it.
         """
-        normal = np.asarray(self.normal)
-        lit = np.maximum(sun_w_m2 @ normal, 0.0) + albedo_w_m2 * max(self.normal[2], 0.0)
-        warmed = earth_ir_w_m2 * max(self.normal[2], 0.0)
-        return np.asarray(self.area_m2 * (self.absorptivity * lit + self.emissivity * warmed))
+        lit: NDArray[np.float64] = np.maximum(sun_w_m2 @ np.asarray(self.normal), 0.0)
+        share = earth_view(self.normal[2], earth_radii) * earth_radii**2
+        absorbed = self.absorptivity * (lit + share * albedo_w_m2)
+        return self.area_m2 * (absorbed + self.emissivity * share * earth_ir_w_m2)
 
     def emitted_w(self, radiator_k: float) -> float:
         """Return what it sends to space, whose 3 K are neglected (5e-6 W/m²)."""
         return self.emissivity * self.area_m2 * STEFAN_BOLTZMANN * radiator_k**4
+
+
+def earth_view(cos_nadir: float, earth_radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the view factor of a small plate to the Earth, a sphere.
+
+    ``cos_nadir`` is the cosine between the plate's normal and the nadir;
+    ``earth_radii`` the distance to the Earth's centre in its radii, above 1.
+
+    Source: Howell, *A Catalog of Radiation Heat Transfer Configuration
+    Factors*, planar element to sphere, element at any angle.
+
+    >>> two_radii_off = np.array([2.0])
+    >>> earth_view(1.0, two_radii_off).tolist(), earth_view(-1.0, two_radii_off).tolist()
+    ([0.25], [0.0])
+    """
+    h = earth_radii
+    edge = np.sqrt(h * h - 1.0)  # distance to the horizon
+    sin_nadir = np.sqrt(max(1.0 - cos_nadir * cos_nadir, 0.0))
+    whole = cos_nadir * h >= 1.0  # the plate's own horizon does not cut the sphere
+    hidden = cos_nadir * h <= -1.0
+    cut = ~(whole | hidden)
+    factor = np.where(whole, cos_nadir / h**2, 0.0)
+    if cut.any():
+        e, hc = edge[cut], h[cut]
+        lens = np.arccos(np.clip(-e * cos_nadir / sin_nadir, -1.0, 1.0)) * cos_nadir
+        rim = e * np.sqrt(1.0 - (hc * cos_nadir) ** 2)
+        part = 0.5 - np.arcsin(np.clip(e / (hc * sin_nadir), -1.0, 1.0)) / np.pi
+        factor[cut] = part + (lens - rim) / (np.pi * hc**2)
+    return factor
 
 
 class ThermalStar:

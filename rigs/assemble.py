@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from payloads.model import ModelFile
     from payloads.scene import Camera
 
+EARTH_RADIUS_KM = 6371.0  # mean; for the angle under which a radiator sees the Earth
+WAKE_FRACTION = 0.01  # of the battery: where an empty bus wakes [assumed]
+MOST_JOBS = 1_000_000  # of a payload in one flight
 SHIPPED_MODELS = resources.files("payloads") / "models"
 
 
@@ -89,8 +92,19 @@ def profile(sheet: Sheet, name: str) -> BoardProfile:
     return board
 
 
-def job_streams(scenario: Scenario, table: PayloadTable) -> tuple[JobStream, ...]:
-    """Return the streams of jobs of a payload."""
+def job_streams(sheet: Sheet, name: str) -> tuple[JobStream, ...]:
+    """Return the streams of jobs of a payload.
+
+    Raises:
+        ScenarioError: there are more jobs than a flight can hold.
+    """
+    scenario, table = sheet.scenario, sheet.scenario.payloads[name]
+    for i, jobs in enumerate(table.jobs):
+        end_s = min(jobs.until_s or scenario.horizon_s, scenario.horizon_s)
+        count = (end_s - jobs.start_s) / jobs.period_s
+        if count > MOST_JOBS:
+            path, rule = f"payloads.{name}.jobs[{i}].period_s", "at most a million fit in a flight"
+            raise sheet.error(path, jobs.period_s, f"gives {count:.3g} jobs, and {rule}")
     return tuple(
         JobStream(
             jobs.name,
@@ -117,12 +131,17 @@ def satellite(
     power_w = SolarArray(panels, array.efficiency, array.packing, array.conversion).power_w(
         tape.sun_w_m2
     )
-    heat_w = radiator.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2)
+    earth_radii = 1.0 + tape.altitude_km / EARTH_RADIUS_KM
+    heat_w = radiator.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2, earth_radii)
     dies = tuple(_die(table, boards[name]) for name, table in scenario.payloads.items())
     knots_s = tape.knots_s.tolist()
     bus = Bus(
         battery=battery,
-        eps=Eps(**scenario.eps.model_dump()),
+        eps=Eps(
+            **scenario.eps.model_dump(),
+            empty_v=battery.voltage_v(0.0),
+            wake_v=battery.voltage_v(WAKE_FRACTION * battery.capacity_j),
+        ),
         loads=BusLoads(**scenario.loads.model_dump()),
         breaker=Breaker(**scenario.breaker.model_dump()),
         star=ThermalStar(dies, radiator),

@@ -30,7 +30,7 @@ from rigs import assemble
 from rigs.archive import Archive
 from rigs.clock import VirtualClock, WallClock
 from rigs.downlink import Downlink
-from rigs.environment.faults import VARIATES, strikes
+from rigs.environment.faults import VARIATES, exposure_per_cm2, strikes
 from rigs.environment.tape import EnvironmentTape
 from rigs.errors import RigError
 from rigs.events import FlightStarted, Flown, SunlightChanged
@@ -41,6 +41,7 @@ from rigs.run import Rig
 from rigs.scenario import Scenario
 from rigs.timeline import Timeline
 
+MOST_STRIKES = 100_000  # on a payload in one flight
 LIBRARIES = ("highbay", "numpy", "onnx", "onnxruntime", "sgp4")
 
 
@@ -173,22 +174,25 @@ def _fill(
     for contact in assemble.contacts(sheet, tape):
         timeline.post(AcquisitionOfSignal(contact), contact.aos_s)
         timeline.post(LossOfSignal(contact), contact.los_s)
-    for name, table in scenario.payloads.items():
-        for job in release_plan(assemble.job_streams(scenario, table)):
+    for name in scenario.payloads:
+        for job in release_plan(assemble.job_streams(sheet, name)):
             timeline.post(Released(name, job), job.released_s)
-        for t_s, fault in _faults(scenario, name, tape, profiles[name], models[name]):
+        for t_s, fault in _faults(sheet, name, tape, profiles[name], models[name]):
             timeline.post(fault, t_s)
 
 
 def _faults(
-    scenario: Scenario, name: str, tape: EnvironmentTape, profile: BoardProfile, model: ModelFile
+    sheet: Sheet, name: str, tape: EnvironmentTape, profile: BoardProfile, model: ModelFile
 ) -> list[tuple[float, FaultEvent]]:
     """Return when radiation strikes a payload.
 
     Upsets of weights come from a cross-section per bit and the bits that the
     model occupies; of those, the profile's share flips several bits at once.
+
+    Raises:
+        ScenarioError: the acceleration brings more strikes than a flight can hold.
     """
-    part = profile.radiation
+    scenario, part = sheet.scenario, profile.radiation
     upset_cm2 = part.seu_cm2_per_bit.value * model.weight_bits
     cross_section_cm2 = {
         FaultKind.SEU: upset_cm2 * (1.0 - part.mbu_fraction.value),
@@ -197,6 +201,11 @@ def _faults(
         FaultKind.SEFI: part.sefi_cm2.value,
         FaultKind.SEL: part.sel_cm2.value,
     }
+    fluence = exposure_per_cm2(tape.knots_s, tape.proton_flux_per_cm2_s)[-1]
+    count = fluence * sum(cross_section_cm2.values()) * scenario.radiation.acceleration
+    if count > MOST_STRIKES:
+        rule = f"brings about {count:.3g} strikes, and at most {MOST_STRIKES:,} fit in a flight"
+        raise sheet.error("radiation.acceleration", scenario.radiation.acceleration, rule)
     streams = {kind: _stream(scenario.seed, f"{name}/{kind.value}") for kind in FaultKind}
     return [
         (strike.t_s, FaultEvent(name, strike.kind, strike.variates))

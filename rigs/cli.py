@@ -116,14 +116,14 @@ def report_command(folder: Path) -> None:
 @click.pass_context
 def inject(ctx: click.Context, folder: Path | None) -> None:
     """Put a fault or a contact into a mission that flies on the wall clock."""
-    ctx.obj = folder or _newest_session()
+    ctx.obj = folder
 
 
 @inject.command()
 @click.argument("kind", type=click.Choice(["seu", "mbu", "set", "sefi", "sel"]))
 @click.option("--payload", default="pi", show_default=True, help="The payload to strike.")
 @click.pass_obj
-def fault(folder: Path, kind: str, payload: str) -> None:
+def fault(folder: Path | None, kind: str, payload: str) -> None:
     """Strike a payload with a fault of a KIND."""
     _inject(folder, "fault", {"kind": kind, "payload": payload})
 
@@ -135,7 +135,7 @@ def fault(folder: Path, kind: str, payload: str) -> None:
 @click.option("--rate-bps", type=float, default=None, help="Rate; without it, the link's.")
 @click.pass_obj
 def window(
-    folder: Path, action: str, duration: float, station: str | None, rate_bps: float | None
+    folder: Path | None, action: str, duration: float, station: str | None, rate_bps: float | None
 ) -> None:
     """Open a contact, or cut contacts, from this moment on."""
     request = {"action": action, "duration_s": duration, "station": station, "rate_bps": rate_bps}
@@ -152,12 +152,13 @@ def _newest_session() -> Path:
     return found[-1].parent
 
 
-def _inject(folder: Path, control: str, request: dict[str, object]) -> None:
+def _inject(said: Path | None, control: str, request: dict[str, object]) -> None:
     from groundlink.bench_control import SessionFile
     from groundlink.bench_control import inject as send
     from groundlink.endpoint import BrokerError
     from groundlink.topics import Control
 
+    folder = said or _newest_session()
     try:
         ack = send(SessionFile.read(folder / "session.toml"), Control(control), request)
     except OSError as error:

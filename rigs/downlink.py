@@ -9,6 +9,7 @@ from groundlink.messages import Message, MessageKind
 from payloads.events import Completed, Housekeeping
 from rigs.records import to_json
 
+TRUTH = "_truth"
 OBC = "obc"  # the on-board computer, source of the satellite's own telemetry
 EVENT_PRIORITY, TELEMETRY_PRIORITY, ANSWER_PRIORITY, PRODUCT_PRIORITY = 7, 6, 5, 3
 
@@ -27,7 +28,11 @@ class Downlink:
         """
         result = done.result
         answer = {"job": done.job, "t_s": done.subject_s, "label": result.label}
-        answer |= {name: round(value, 3) for name, value in result.figures.items()}
+        answer |= {
+            name: round(value, 3)
+            for name, value in result.figures.items()
+            if not name.endswith(TRUTH)  # the bench knows it, a satellite does not
+        }
         body = to_json(answer)
         if result.product:
             body += b"\n" + result.product

@@ -78,33 +78,42 @@ def _path(keys: Sequence[str | int]) -> str:
 
 def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
     if kind == "extra_forbidden":
-        known = {name for table in Table.__subclasses__() for name in table.model_fields}
-        near = difflib.get_close_matches(str(keys[-1]), known, 1)
-        return "is no key of a scenario" + (f"; did you mean {near[0]}?" if near else "")
+        near = _nearest_key(keys)
+        return "is no key of a scenario" + (f"; did you mean {near}?" if near else "")
     if kind == "missing":
         return "is missing"
     message = message.removeprefix("Value error, ").replace("Input should", "must")
     return message[:1].lower() + message[1:]
 
 
+def _nearest_key(keys: Sequence[str | int]) -> str | None:
+    known = {name for table in Table.__subclasses__() for name in table.model_fields}
+    return next(iter(difflib.get_close_matches(str(keys[-1]), sorted(known), 1)), None)
+
+
 def explain_line(file: str, path: str, value: object, rule: str, example: str) -> str:
     """Return one line: file, path, value, rule, and a right example if the rule has none."""
     shown = "" if value is _ABSENT or isinstance(value, Mapping) else f" = {_toml(value)}"
     where = f"{path}{shown}: " if path else ""
-    has_one = any(words in rule for words in ("for example", "such as"))
+    said = example == f"{path}{shown}"  # that is what they wrote, and it is not at fault
+    has_one = said or any(words in rule for words in ("for example", "such as"))
     return f"{file}: {where}{rule}" + ("" if has_one or not example else f"; for example {example}")
 
 
 def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str:
     """Return how a right file says it: as first-light does, else as `EXAMPLES` does."""
     if kind == "extra_forbidden":
-        return ""
+        near = _nearest_key(keys)
+        return example_of(_path([*keys[:-1], near])) if near else ""
     names = [key for key in keys or re.split(r"[.\[]", path) if not str(key).rstrip("]").isdigit()]
     raw: object = parse(shipped("scenarios")[EXAMPLE], EXAMPLE)
     for key in names:
         raw = raw[0] if isinstance(raw, list) and raw else raw
         below = _below(raw, key)
         raw = _first_table(raw) if below is _ABSENT else below
+    indexed = bool(keys and isinstance(keys[-1], int)) or path.endswith("]")
+    if indexed and isinstance(raw, list) and raw:
+        raw = raw[0]
     if raw is _ABSENT:
         return next((EXAMPLES[str(key)] for key in reversed(names) if key in EXAMPLES), "")
     if isinstance(raw, Mapping):

@@ -96,6 +96,7 @@ def _raw(name: str, folder: Path, seen: tuple[str, ...] = ()) -> tuple[Raw, str]
         rule = "names another scenario, and none twice"
         raise ScenarioError(explain_line(file, "extends", base, rule, f'extends = "{EXAMPLE}"'))
     under, _ = _raw(base, home or folder, (*seen, name))
+    under.pop("description", None)  # it describes the other one
     return _merged(under, raw), file
 
 

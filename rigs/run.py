@@ -44,7 +44,6 @@ from payloads.events import (
     TransmitterSwitched,
 )
 from payloads.jobs import JobLost
-from payloads.power import EpsMode
 from payloads.satellite import Satellite
 from rigs.archive import Archive
 from rigs.downlink import Downlink
@@ -164,11 +163,10 @@ def _perform(rig: Rig, t_s: float, action: Action) -> None:
             rig.boards[payload].strike(t_s, fault)
         case Completed():
             follows = rig.session.offer(t_s, rig.downlink.result(t_s, action))
-        case Housekeeping():
+        case Housekeeping() if action.mode.bus_on:
             follows = rig.session.offer(t_s, rig.downlink.housekeeping(t_s, action))
         case ModeChanged(mode=mode):
-            on = mode is not EpsMode.CRITICAL
-            follows = rig.session.react(t_s, TransmitterPower(on))
+            follows = rig.session.react(t_s, TransmitterPower(mode.bus_on))
         case ScheduleFrame(at_s=at_s, token=token):
             rig.timeline.post(FrameLeft(token), at_s)
         case ScheduleContact(contact=contact):
@@ -183,7 +181,7 @@ def _perform(rig: Rig, t_s: float, action: Action) -> None:
         case Received():
             rig.link.announce(t_s, action)
             rig.archive.keep(action)
-        case JobLost() | Reloaded() | Dropped() | FrameRefused():
+        case Housekeeping() | JobLost() | Reloaded() | Dropped() | FrameRefused():
             pass
         case _:
             assert_never(action)

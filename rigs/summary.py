@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from firmware_bridge.faults import FaultKind, Outcome
+from payloads.jobs import Loss
+from payloads.power import EpsMode
 
 Record = Mapping[str, Any]
 OFF = "off"
+CRASHES = (Loss.WATCHDOG.value, Loss.BREAKER.value)  # the job ended in no answer
 UPSETS = (FaultKind.SEU.value, FaultKind.MBU.value)
 
 
@@ -98,6 +101,9 @@ class Tally:
                 self._link = record
             case "fault-event":
                 self._injected[record["kind"]] += 1
+            case "mode-changed" if record["mode"] != EpsMode.NORMAL.value:
+                for payload in self._payloads.values():
+                    payload.go_down(self.t_s)
             case _ if "payload" in record:
                 self._count(self._payloads[record["payload"]], record)
 
@@ -125,7 +131,7 @@ class Tally:
                 self._complete(payload, record)
             case "job-lost":
                 payload.jobs["lost"] += 1
-                payload.outcomes[Outcome.DUE.value] += record["reason"] == "watchdog"
+                payload.outcomes[Outcome.DUE.value] += record["reason"] in CRASHES
             case "fault-landed":
                 self._land(payload, record)
             case "reloaded":

@@ -80,12 +80,12 @@ def _payload(name: str, payload: Summary) -> list[Row]:
             "  board",
             f"die {_degrees(die_c['min'])} to {_degrees(die_c['max'])} °C, throttled "
             f"{_clock(payload['throttled_s'])}, {payload['energy_j'] / 3600.0:.1f} Wh, "
-            f"{outages['count']} outages ({_clock(outages['total_s'])})",
+            f"{_counted(outages['count'], 'outage')} ({_clock(outages['total_s'])})",
         ),
         (
             "  answers",
-            f"{payload['exposed_jobs']} exposed: {outcomes['masked']} masked, "
-            f"{outcomes['sdc']} SDC ({outcomes['critical']} critical), {outcomes['due']} DUE",
+            f"{payload['exposed_jobs']} while corrupted: {outcomes['masked']} masked, "
+            f"{outcomes['sdc']} SDC ({outcomes['critical']} critical); {outcomes['due']} DUE",
         ),
     ]
 
@@ -107,11 +107,20 @@ def _link(link: Summary) -> str:
 
 def _faults(summary: Summary) -> str:
     struck = [
-        f"{kind.upper()} {count['injected']} ({count['recovered']} recovered)"
+        f"{kind.upper()} {count['injected']} ({_fate(count)})"
         for kind, count in summary["faults"].items()
         if count["injected"]
     ]
     return (", ".join(struck) or "none") + f"; rates × {summary['acceleration']:g}"
+
+
+def _fate(count: Summary) -> str:
+    idle = f", {count['without_effect']} without effect" if count["without_effect"] else ""
+    return f"{count['recovered']} recovered{idle}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _clock(seconds: float) -> str:

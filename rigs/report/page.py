@@ -138,8 +138,8 @@ def _radiation(history: History) -> str:
     years = history.t_s * times / S_PER_YEAR
     length = f"{years:.1f} years" if years >= 1.0 else duration(history.t_s * times)
     return (
-        f"Radiation was {verb} × {times:,.6g}: as many strikes as this satellite's computer "
-        f"would meet in {length}."
+        f"Radiation was {verb} × {times:,.6g}: at the assumed cross-sections, the strikes on the "
+        f"model's weights and on the board that {length} would bring."
     )
 
 

@@ -22,7 +22,7 @@ from rigs.report.history import OFF, Aboard, History, Series, Span
 from rigs.scenario import PayloadTable, Scenario
 
 EMULATED = "emulated"
-MODES = {"normal": "fine", "safe": "warn", "critical": "bad"}
+MODES = {"normal": "fine", "safe": "warn", "critical": "bad", "empty": "dark"}
 THRESHOLDS = {
     "max": "full at",
     "normal": "payloads back above",

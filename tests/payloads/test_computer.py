@@ -97,7 +97,7 @@ def test_the_watchdog_sleeps_while_nothing_runs(computer):
 def test_a_power_cycle_gives_the_supply_back_after_a_pause(computer):
     computer.react(0.0, job(1))
     off, lost, again = computer.react(10.0, OvercurrentTripped("pi", 1))
-    assert (off, lost) == (SwitchSupply("pi", on=False), JobLost("pi", 1, Loss.POWER))
+    assert (off, lost) == (SwitchSupply("pi", on=False), JobLost("pi", 1, Loss.BREAKER))
     assert again.at_s == 15.0
 
 

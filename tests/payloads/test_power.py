@@ -99,12 +99,15 @@ def test_voltage_and_charge_are_inverse():
 
 
 def test_loads_are_shed_in_two_steps_and_come_back_with_hysteresis():
-    eps = Eps(max_v=8.2, normal_v=7.3, safe_v=7.1, critical_v=6.4, own_w=0.5)
+    eps = Eps(8.2, 7.3, 7.1, 6.4, own_w=0.5, empty_v=6.0, wake_v=6.1)
     assert eps.watched_v(EpsMode.NORMAL) == (7.1, None)
     assert eps.after(EpsMode.NORMAL, rising=False) is EpsMode.SAFE
     assert eps.watched_v(EpsMode.SAFE) == (6.4, 7.3)
     assert eps.after(EpsMode.SAFE, rising=False) is EpsMode.CRITICAL
-    assert eps.watched_v(EpsMode.CRITICAL) == (None, 7.1)
+    assert eps.watched_v(EpsMode.CRITICAL) == (6.0, 7.1)
+    assert eps.after(EpsMode.CRITICAL, rising=False) is EpsMode.EMPTY
+    assert eps.watched_v(EpsMode.EMPTY) == (None, 6.1)
+    assert eps.after(EpsMode.EMPTY, rising=True) is EpsMode.CRITICAL
     assert eps.after(EpsMode.CRITICAL, rising=True) is EpsMode.SAFE
     assert eps.after(EpsMode.SAFE, rising=True) is EpsMode.NORMAL
 

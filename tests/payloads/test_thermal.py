@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from payloads.thermal import STEFAN_BOLTZMANN, Die, Radiator, ThermalStar
+from payloads.thermal import STEFAN_BOLTZMANN, Die, Radiator, ThermalStar, earth_view
 
 COMPOSES_K = 1e-6  # promised: coupled radiative nodes
 THIRTEEN_DIGITS = 1e-13
@@ -72,7 +72,22 @@ def test_a_radiator_takes_in_what_it_faces():
     up = Radiator(1.0, 0.9, 0.2, 1.0, (0.0, 0.0, -1.0))
     down = Radiator(1.0, 0.9, 0.2, 1.0, (0.0, 0.0, 1.0))
     albedo, infrared = np.array([100.0, 0.0]), np.array([200.0, 200.0])
-    assert up.absorbed_w(sun, albedo, infrared) == pytest.approx([0.2 * 1361.0, 0.0])
-    assert down.absorbed_w(sun, albedo, infrared) == pytest.approx(
+    radii = np.array([1.086, 1.086])
+    assert up.absorbed_w(sun, albedo, infrared, radii) == pytest.approx([0.2 * 1361.0, 0.0])
+    assert down.absorbed_w(sun, albedo, infrared, radii) == pytest.approx(
         [0.2 * 100.0 + 0.9 * 200.0, 0.2 * 1361.0 + 0.9 * 200.0]
     )
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 20.0, 30.0, 60.0, 90.0, 120.0, 150.0, 170.0])
+def test_a_tilted_plate_sees_the_share_of_earth_that_rays_find(angle_deg):
+    # an oracle by rays: the share of cosine-weighted directions of the plate that meet the sphere
+    radii, tilt = 1.0863, np.radians(angle_deg)
+    chance = np.random.default_rng(7)
+    u, phi = chance.random(400_000), 2.0 * np.pi * chance.random(400_000)
+    sine, cosine = np.sqrt(u), np.sqrt(1.0 - u)
+    towards_nadir = cosine * np.cos(tilt) + sine * np.cos(phi) * np.sin(tilt)
+    meets = towards_nadir > np.sqrt(1.0 - 1.0 / radii**2)
+    four_sigma = 4.0 * np.sqrt(0.25 / len(u))
+    ours = earth_view(float(np.cos(tilt)), np.array([radii]))[0]
+    assert ours == pytest.approx(meets.mean(), abs=four_sigma)

@@ -26,6 +26,11 @@ def test_help_imports_nothing_heavy(words):
     assert {name for name in heavy if not name.startswith("_")} <= {"rigs"}
 
 
+@pytest.mark.parametrize("words", [("fault", "--help"), ("window", "--help")])
+def test_help_needs_no_mission(run_highbay, words):
+    assert run_highbay("inject", *words).exit_code == 0
+
+
 def test_a_flight_ends_in_a_table_and_the_path_of_a_report(run_highbay, tmp_path):
     result = run_highbay("run", "--until", 3000, "--out", tmp_path / "results")
     assert result.exit_code == 0, result.output

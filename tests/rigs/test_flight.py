@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from flights import QUIET, fly
+from flights import QUIET, fly, sheet
 
 from firmware_bridge.board import WorkResult
 from firmware_bridge.faults import FaultKind, Outcome
@@ -21,6 +21,7 @@ from rigs.scenario import Scenario
 from rigs.summary import Tally
 
 EMULATION = RigTable(mode="emulation")
+JOBS = [{"name": "survey", "period_s": 60.0, "deadline_s": 120.0, "preparation_s": 20.0}]
 HOURS_3 = 10_800.0
 PATIENCE_S = 60.0  # a slow machine; nothing waits this long on a sound one
 
@@ -205,18 +206,37 @@ def test_numbers_that_json_does_not_know_are_null():
     }
 
 
-def test_faults_are_counted_as_injected_and_recovered():
+def test_a_payload_that_never_had_power_was_out_all_the_time():
+    dead = sheet(battery__charge_fraction=0.1, array__efficiency=1e-6)
+    summary = summary_of(fly(dead))
+    payload = summary["payloads"]["pi"]
+    assert payload["outages"] == {"count": 1, "total_s": summary["flown_s"]}
+    assert payload["jobs"]["lost"] == payload["jobs"]["released"] > 0
+
+
+def test_a_job_lost_to_a_latch_up_is_a_detected_error():
+    struck = sheet(payloads__pi__jobs=JOBS)
+    outcomes = summary_of(fly(struck, (610.0, FaultKind.SEL)))["payloads"]["pi"]["outcomes"]
+    assert outcomes["due"] == 1
+
+
+def summary_of(log):
     tally = Tally()
     records = Records(None, tally.add)
+    for t_s, thing in log.entries:
+        records.write(t_s, thing)
+    return tally.summary()
+
+
+def test_faults_are_counted_as_injected_and_recovered():
     log = fly(
         Sheet(checked(Scenario, dict(QUIET), "quiet"), "quiet"),
         (600.0, FaultKind.SEFI),
         (1500.0, FaultKind.SEL),
         (5990.0, FaultKind.SEFI),  # too late to recover from
     )
-    for t_s, thing in log.entries:
-        records.write(t_s, thing)
-    faults = tally.summary()["faults"]
+    summary = summary_of(log)
+    faults = summary["faults"]
     assert faults["sefi"] == {"injected": 2, "recovered": 1, "without_effect": 0}
     assert faults["sel"] == {"injected": 1, "recovered": 1, "without_effect": 0}
-    assert tally.summary()["payloads"]["pi"]["outages"]["count"] == 3
+    assert summary["payloads"]["pi"]["outages"]["count"] == 3

@@ -19,7 +19,12 @@ BAD_TLE = (GOOD_TLE[0][:-1] + "4", GOOD_TLE[1])
 
 # name: (what is laid over first-light, path in the file, words of the value and the rule, example)
 BROKEN = {
-    "unknown key": ("[battery]\ncapcity_wh = 77.0", "battery.capcity_wh", "capcity", "capacity_wh"),
+    "unknown key": (
+        "[battery]\ncapcity_wh = 77.0",
+        "battery.capcity_wh = 77.0",
+        "no key of a scenario",
+        "for example battery.capacity_wh = 40.0",
+    ),
     "LOS before AOS": (
         '[[link.contacts]]\nstation = "a"\naos_s = 600.0\nlos_s = 580.0',
         "link.contacts[0]",
@@ -98,7 +103,12 @@ BROKEN = {
         "a valid number",
         "horizon_s = 86400.0",
     ),
-    "not a number": ("[link]\nrate_bps = nan", "link.rate_bps = nan", "finite", "19200.0"),
+    "not a number": (
+        "[link]\nrate_bps = nan",
+        "link.rate_bps = nan",
+        "finite",
+        "for example link.rate_bps = ",
+    ),
     "thresholds out of order": (
         "[eps]\nsafe_v = 7.5",
         "eps",
@@ -116,6 +126,18 @@ BROKEN = {
         'payloads.pi.trips[0].point = "2GHz"',
         "no operating point",
         "1800MHz",
+    ),
+    "more strikes than fit": (
+        "[radiation]\nacceleration = 1e300",
+        "radiation.acceleration = 1e+300",
+        "strikes",
+        "acceleration = 5000.0",
+    ),
+    "more jobs than fit": (
+        '[payloads.pi]\njobs = [{name = "a", period_s = 1e-6, deadline_s = 1.0}]',
+        "payloads.pi.jobs[0].period_s = 1e-06",
+        "8.64e+10 jobs",
+        "period_s = 60.0",
     ),
     "no time zone": ("start = 2026-03-20T00:00:00", "start", "time zone", "2026-03-20T00:00:00Z"),
     "not TOML": ("horizon_s = = 4", "not TOML", "line 2", "seed = 7"),

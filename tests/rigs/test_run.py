@@ -145,6 +145,26 @@ def test_the_battery_is_at_its_threshold_when_the_mode_changes():
     assert changed.battery_wh == pytest.approx(0.2 * 5.0, rel=CLOSURE)  # 7.1 V on the curve
 
 
+def test_an_empty_battery_is_a_brown_out_that_silences_the_satellite_until_it_wakes():
+    log = fly(
+        sheet(
+            horizon_s=20_000.0,
+            battery__capacity_wh=1.0,
+            battery__charge_fraction=0.1,
+            eps__own_w=2.0,
+            link__contacts=[{"station": "a", "aos_s": 100.0, "los_s": 19_900.0}],
+        )
+    )
+    modes = [(t, thing.mode) for t, thing in log.entries if isinstance(thing, ModeChanged)]
+    empty_s = next(t_s for t_s, mode in modes if mode is EpsMode.EMPTY)
+    wakes_s = next(t_s for t_s, mode in modes if t_s > empty_s and mode is EpsMode.CRITICAL)
+    back_s = next(t_s for t_s, mode in modes if t_s > wakes_s and mode.bus_on)
+    down = [t for t, mode in modes if t <= empty_s and not mode.bus_on]
+    assert not [t_s for t_s in log.times(Received) if down[0] + 1.0 < t_s < back_s]
+    assert log.last(Housekeeping).unserved_wh > 0.0
+    assert closure(log) < CLOSURE
+
+
 def test_a_hot_die_moves_the_board_down_and_a_cool_one_up():
     log = fly(
         sheet(
