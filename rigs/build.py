@@ -36,6 +36,7 @@ from rigs.errors import RigError
 from rigs.events import FlightStarted, Flown, SunlightChanged
 from rigs.reading import Sheet
 from rigs.records import Recorder
+from rigs.replay import Injection
 from rigs.rig import RigTable
 from rigs.run import Rig
 from rigs.scenario import Scenario
@@ -53,6 +54,7 @@ class Options:
     products: Path | None = None  # the folder for pictures that reach the ground
     session: Path | None = None  # the file that tells `highbay inject` where to turn
     inference: bool = True  # without it jobs take their time and answer nothing
+    injections: tuple[tuple[float, Injection], ...] = ()  # of a flight that is replayed
 
 
 @contextmanager
@@ -72,6 +74,8 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
     works = {name: _work(sheet, name, models[name], tape, options) for name in models}
     with _ground(scenario, options, timeline) as ground:
         _fill(timeline, sheet, tape, profiles, models)
+        for t_s, injection in options.injections:
+            timeline.post(injection, t_s)
         records.write(0.0, _started(scenario, options, ground.broker, tape, profiles, models))
         yield Rig(
             clock=clock,

@@ -38,31 +38,37 @@ def main() -> None:
 
 
 @main.command("run")
-@click.argument("scenario", default="first-light")
+@click.argument("scenario", default=None, required=False)
 @click.option("--rig", default=None, help="A rig by name or file; see `highbay rigs`.")
 @click.option("--out", type=_FILE, default=None, help="Results folder.")
 @click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance.")
 @click.option("--until", type=float, default=None, help="End after this mission time, in s.")
 @click.option("--rate", type=float, default=None, help="Rehearse: mission seconds per second.")
+@click.option("--replay", type=_FILE, default=None, help="Inject again what that flight got.")
 @click.option("--broker", default=None, help="auto, mosquitto, amqtt, or mqtt://user:pw@host.")
 def run_command(
-    scenario: str,
+    scenario: str | None,
     rig: str | None,
     out: Path | None,
     seed: int | None,
     until: float | None,
     rate: float | None,
+    replay: Path | None,
     broker: str | None,
 ) -> None:
-    """Fly a mission: SCENARIO is a shipped one by name, or a file."""
-    from rigs.flight import fly, fresh_folder
+    """Fly a mission: SCENARIO is a shipped one by name, or a file.
+
+    Without one it is first-light, or that of the flight to replay.
+    """
+    from rigs.flight import SCENARIO, fly, fresh_folder
     from rigs.reading import read_scenario
 
-    sheet = read_scenario(scenario).with_options(seed=seed, horizon_s=until)
+    said = scenario or (str(replay / SCENARIO) if replay else "first-light")
+    sheet = read_scenario(said).with_options(seed=seed, horizon_s=until)
     rig_table = _rig_table(rig, rate, broker)
     folder = out or fresh_folder(sheet.scenario.name)
     with _progress(sheet.scenario.name, sheet.scenario.horizon_s) as progress:
-        landed = fly(sheet, rig_table, folder, progress)
+        landed = fly(sheet, rig_table, folder, progress, replay)
     _show(landed.folder, landed.summary)
     if landed.interrupted:
         sys.exit(INTERRUPTED)

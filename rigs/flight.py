@@ -18,6 +18,7 @@ from rigs.clock import host_seconds
 from rigs.errors import RigError, ScenarioError
 from rigs.reading import Sheet
 from rigs.records import Record, Records, read_records
+from rigs.replay import read_injections
 from rigs.rig import RigTable
 from rigs.run import Rig, finish, run
 from rigs.summary import Tally
@@ -37,8 +38,17 @@ class Landed:
     interrupted: bool
 
 
-def fly(sheet: Sheet, rig_table: RigTable, folder: Path, progress: Progress) -> Landed:
+def fly(
+    sheet: Sheet,
+    rig_table: RigTable,
+    folder: Path,
+    progress: Progress,
+    replayed: Path | None = None,
+) -> Landed:
     """Fly a mission; results are in ``folder``, which must not hold a flight already.
+
+    What was injected into the flight of the results folder ``replayed`` is
+    injected again, at the same mission times.
 
     Ctrl-C ends the flight early, and its results say so.
 
@@ -46,9 +56,10 @@ def fly(sheet: Sheet, rig_table: RigTable, folder: Path, progress: Progress) -> 
         ScenarioError: the mission cannot be flown as its files say.
     """
     began_s, tally = host_seconds(), Tally()
+    injections = read_injections(replayed / RECORDS) if replayed else ()
     with _results(folder) as stream:
         records = Records(stream, tally.add, _showing(progress))
-        options = Options(rig_table, folder / PRODUCTS, folder / SESSION)
+        options = Options(rig_table, folder / PRODUCTS, folder / SESSION, injections=injections)
         with build(sheet, options, records) as rig:
             (folder / SCENARIO).write_text(_resolved(sheet), encoding="utf-8")
             with _stopped_by_ctrl_c(rig):

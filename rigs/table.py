@@ -74,7 +74,7 @@ def _payload(name: str, payload: Summary) -> list[Row]:
         (
             "  jobs",
             f"{jobs['completed']} of {jobs['released']} done, {jobs['lost']} lost, "
-            f"{jobs['late']} late; latency {p50} (p50), {p99} (p99)",
+            f"{jobs['late']} late; latency p50 {p50}, p99 {p99}",
         ),
         (
             "  board",

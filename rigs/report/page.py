@@ -175,7 +175,14 @@ def _marks(history: History) -> list[Mark]:
 
 def _gallery(flight: _Flight, payload: Aboard) -> dict[str, Any]:
     tiles = choose_tiles(payload, flight.folder / PRODUCTS)
-    return {"payload": payload, "tiles": tiles, "tally": tally(payload.answers)}
+    table = flight.scenario.payloads.get(payload.name) if flight.scenario else None
+    from_above = table is None or table.images is None  # else the pictures are the user's own
+    return {
+        "payload": payload,
+        "tiles": tiles,
+        "tally": tally(payload.answers),
+        "from_above": from_above,
+    }
 
 
 def _faults(flight: _Flight) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def test_results_folders_are_numbered(run_highbay, tmp_path, monkeypatch):
         (("--until", "-5"), "horizon_s = -5.0: must be greater than 0"),
         (("--rate", "-3"), "rate = -3.0: must be greater than 0"),
         (("--rig", "nope"), "nope: No such file"),
+        (("first-light", "--replay", "nowhere"), "nowhere/records.jsonl: No such file"),
         (("--rig", "emulation", "--rate", "5"), "an emulation has none"),
         (("--rate", "600", "--broker", "mqtt://10.0.0.1"), "no user name"),
         (("--rate", "600", "--broker", "nats://10.0.0.1"), "broker"),

@@ -92,6 +92,19 @@ def test_what_a_person_injects_happens_and_is_recorded(tmp_path, broker):
     assert (summary["mode"], summary["complete"]) == ("rehearsal", True)
 
 
+def test_a_replay_injects_the_same_again_in_virtual_time(tmp_path, broker, run_highbay):
+    flight = Rehearsal(tmp_path / "wall", broker, "--until", "9000")
+    session = flight.session()
+    inject(session, Control.WINDOW, {"action": "open", "duration_s": 1200.0})
+    inject(session, Control.FAULT, {"payload": "pi", "kind": "seu"})
+    inject(session, Control.FAULT, {"payload": "pi", "kind": "sefi"})
+    flight.land()
+    result = run_highbay("run", "--replay", tmp_path / "wall", "--out", tmp_path / "again")
+    assert result.exit_code == 0, result.output
+    kinds = ("window-injected", "fault-landed", "completed", "job-lost", "booted")
+    assert records_of(tmp_path / "again", *kinds) == records_of(tmp_path / "wall", *kinds)
+
+
 def test_a_rehearsal_decides_as_the_emulation_does(tmp_path, broker):
     """The same loop on another clock: the same jobs, answers, faults and contacts."""
     flight = Rehearsal(tmp_path / "wall", broker, "--until", "9000")
