@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EARTH_RADIUS_KM = 6371.0  # mean; for the angle under which a radiator sees the Earth
 WAKE_FRACTION = 0.01  # of the battery: where an empty bus wakes [assumed]
-MOST_JOBS = 1_000_000  # of a payload in one flight
+MOST_JOBS = 300_000  # of a payload in one flight
 SHIPPED_MODELS = resources.files("payloads") / "models"
 
 
@@ -83,7 +83,7 @@ def profile(sheet: Sheet, name: str) -> BoardProfile:
     except BoardError as error:
         raise sheet.error(f"{path}.board", table.board, str(error)) from error
     board = checked(BoardProfile, parse(text, table.board), table.board)
-    asked = [(f"{path}.point", table.point)] if table.point else []
+    asked = [(f"{path}.point", table.point)] if table.point is not None else []
     asked += [(f"{path}.trips[{i}].point", trip.point) for i, trip in enumerate(table.trips)]
     for where, point in asked:
         if point not in board.points:
@@ -103,7 +103,10 @@ def job_streams(sheet: Sheet, name: str) -> tuple[JobStream, ...]:
         end_s = min(jobs.until_s or scenario.horizon_s, scenario.horizon_s)
         count = (end_s - jobs.start_s) / jobs.period_s
         if count > MOST_JOBS:
-            path, rule = f"payloads.{name}.jobs[{i}].period_s", "at most a million fit in a flight"
+            path, rule = (
+                f"payloads.{name}.jobs[{i}].period_s",
+                f"at most {MOST_JOBS:,} fit in a flight",
+            )
             raise sheet.error(path, jobs.period_s, f"gives {count:.3g} jobs, and {rule}")
     return tuple(
         JobStream(
@@ -157,7 +160,8 @@ def satellite(
 def governor(table: PayloadTable, board: BoardProfile) -> Governor:
     """Return the governor of a payload; without ``point`` it starts from the fastest."""
     trips = tuple(TripPoint(t.above_c, t.hysteresis_c, t.point) for t in table.trips)
-    return Governor(table.point or next(iter(board.operating_points())), trips)
+    fastest = next(iter(board.operating_points()))
+    return Governor(fastest if table.point is None else table.point, trips)
 
 
 def model(sheet: Sheet, name: str) -> ModelFile:
@@ -173,12 +177,13 @@ def model(sheet: Sheet, name: str) -> ModelFile:
     path = f"payloads.{name}.model"
     try:
         return load_model(_model_bytes(said), Path(said).name, limits())
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise sheet.error(path, said, str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
         shipped = ", ".join(sorted(_shipped_models()))
-        rule = f"{error.strerror or error}; name an ONNX file or a shipped model ({shipped})"
+        rule = f"{reason}; name an ONNX file or a shipped model ({shipped})"
         raise sheet.error(path, said, rule) from error
-    except ModelError as error:
-        raise sheet.error(path, said, str(error)) from error
 
 
 def inference(
@@ -257,7 +262,10 @@ def _camera(
 def _model_bytes(said: str) -> bytes:
     if said in _shipped_models():
         return (SHIPPED_MODELS / f"{said}.onnx").read_bytes()
-    return Path(said).read_bytes()
+    path = Path(said)
+    if not path.is_file() and path.exists():
+        raise ValueError("is no file")
+    return path.read_bytes()
 
 
 def _shipped_models() -> set[str]:

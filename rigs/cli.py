@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ class _OneLine(click.Group):
 @click.version_option(package_name="highbay")
 def main() -> None:
     """Fly a single-board computer as a satellite payload, without leaving the bench."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no ° shows a ?
 
 
 @main.command("run")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rigs.scenario import Table
 from rigs.shipped import Raw, parse, shipped
 
+LONGEST_VALUE = 160  # characters of a value that are shown
 EXAMPLE = "first-light"  # the shipped scenario that examples come from
 
 # Examples of what first-light leaves out, by the last table or key of the path.
@@ -29,8 +30,37 @@ EXAMPLES = {
     "mask_deg": "mask_deg = 5.0",
     "until_s": "until_s = 3600.0",
     "start_s": "start_s = 600.0",
+    "inclination_deg": "inclination_deg = 97.6",
+    "eccentricity": "eccentricity = 0.001",
+    "raan_deg": "raan_deg = 120.0",
+    "argument_of_perigee_deg": "argument_of_perigee_deg = 90.0",
+    "mean_anomaly_deg": "mean_anomaly_deg = 0.0",
+    "frame_loss": "frame_loss = 0.01",
+    "light_time_s": "light_time_s = 0.004",
+    "keep": 'keep = ["land", "sea"]',
+    "payloads": 'payloads.pi.board = "raspberry-pi-4b"',
+    "versions": 'versions = {highbay = "0.1.0"}',
+    "scale": "scale = 0.00392157",
+    "mean": "mean = [0.485, 0.456, 0.406]",
+    "std": "std = [0.229, 0.224, 0.225]",
+    "expects_range": "expects_range = [0.0, 1.0]",
+    "layout": 'layout = "NCHW"',
+    "height_px": "height_px = 224",
+    "width_px": "width_px = 224",
+    "broker": 'broker = "auto"',
     "rate": "rate = 600.0",
     "mode": 'mode = "rehearsal"',
+}
+
+
+PLAIN_RULES = {  # in a user's words, by pydantic's kind of error
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "dict_type": "must be a table",
+    "list_type": "must be a list",
+    "too_short": "must have more entries",
+    "too_long": "must have fewer entries",
+    "string_pattern_mismatch": "must be 1 to 32 characters of a-z, 0-9, _ and -",
 }
 
 
@@ -73,7 +103,7 @@ def _below(raw: object, key: str | int) -> object:
 
 def _path(keys: Sequence[str | int]) -> str:
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-    return text.lstrip(".")
+    return _visible(text.lstrip("."))
 
 
 def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
@@ -82,6 +112,9 @@ def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
         return "is no key of a scenario" + (f"; did you mean {near}?" if near else "")
     if kind == "missing":
         return "is missing"
+    plain = PLAIN_RULES.get(kind)
+    if plain is not None:
+        return plain
     message = message.removeprefix("Value error, ").replace("Input should", "must")
     return message[:1].lower() + message[1:]
 
@@ -133,7 +166,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{_shortened(_visible(value))}"'
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list):
@@ -141,6 +174,15 @@ def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     return str(value)
+
+
+def _visible(text: str) -> str:
+    """Return a text with control characters written out, so that it stays on its line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 class _Absent:

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +25,7 @@ from rigs.summary import Tally
 
 RECORDS, SUMMARY, SCENARIO, REPORT = "records.jsonl", "summary.json", "scenario.toml", "report.html"
 PRODUCTS, SESSION = "products", "session.toml"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Progress = Callable[[float], None]
 
@@ -54,64 +55,82 @@ def fly(
 
     Raises:
         ScenarioError: the mission cannot be flown as its files say.
+        RigError: the broker does not come up, or the disk is full.
     """
     began_s, tally = host_seconds(), Tally()
     injections = read_injections(replayed / RECORDS) if replayed else ()
     with _results(folder) as stream:
         records = Records(stream, tally.add, _showing(progress))
         options = Options(rig_table, folder / PRODUCTS, folder / SESSION, injections=injections)
-        with build(sheet, options, records) as rig:
+        with build(sheet, options, records) as rig, _disk_of(folder):
             (folder / SCENARIO).write_text(_resolved(sheet), encoding="utf-8")
-            with _stopped_by_ctrl_c(rig):
+            with _stopped_by_signals(rig):
                 run(rig)
             finish(rig)
     wall = {"wall_s": host_seconds() - began_s, "lateness_s": rig.lateness_s}
     summary = tally.summary() | wall
-    write_summary(folder, summary)
+    with _disk_of(folder):
+        write_summary(folder, summary)
     return Landed(folder, summary, rig.stopped)
 
 
 @contextmanager
-def _stopped_by_ctrl_c(rig: Rig) -> Iterator[None]:
-    """Let the first Ctrl-C stop the flight between two events; a second one is Python's own.
+def _stopped_by_signals(rig: Rig) -> Iterator[None]:
+    """Let Ctrl-C, or an order to end, stop the flight between two events; a second one kills.
 
     A KeyboardInterrupt could strike in the middle of an account.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in ENDING}
 
     def stop(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
         rig.stop()
 
-    signal.signal(signal.SIGINT, stop)
+    for number in ENDING:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _disk_of(folder: Path) -> Iterator[None]:
+    """Say in one line that the disk took no more; what was written until then stays."""
+    try:
+        yield
+    except OSError as error:
+        raise RigError(
+            f"{folder}: {error.strerror or error}; what was flown until then is in {RECORDS}, "
+            f"and `highbay report {folder}` reads it once there is room"
+        ) from error
 
 
 @contextmanager
 def _results(folder: Path) -> Iterator[BinaryIO]:
-    """Give the stream of records; a mission that cannot be flown leaves no trace."""
-    path, made = folder / RECORDS, not folder.exists()
-    if path.exists():
-        raise ScenarioError(f"{folder}: holds a flight already; name another folder with --out")
+    """Give the stream of records; a mission that never flew leaves no trace."""
+    path = folder / RECORDS
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("wb", buffering=0)
-    except OSError as error:
-        raise ScenarioError(f"{folder}: {error.strerror}; name a folder with --out") from error
+        stream = path.open("xb", buffering=0)
+    except FileExistsError as error:
+        what = "holds a flight already" if path.exists() else "is no folder"
+        raise ScenarioError(f"{folder}: {what}; name another folder with --out") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ScenarioError(f"{folder}: {reason}; name a folder with --out") from error
     try:
         with stream:
             yield stream
-    except (ScenarioError, RigError):
-        path.unlink()
-        if made:
-            folder.rmdir()
-        raise
+    finally:
+        if path.stat().st_size == 0:
+            path.unlink()
+            with suppress(OSError):  # something else lies there
+                folder.rmdir()
 
 
 def read_back(folder: Path) -> dict[str, Any]:
@@ -124,15 +143,23 @@ def read_back(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ScenarioError(f"{folder}: holds no {RECORDS}; name the results folder of a flight")
     tally = Tally()
-    for record in read_records(path):
-        tally.add(record)
-    if not tally.start:
-        raise ScenarioError(f"{path}: holds no flight; it begins with a flight-started record")
-    summary = tally.summary()
-    if (folder / SUMMARY).is_file():
-        before = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        summary |= {key: before[key] for key in ("wall_s", "lateness_s") if key in before}
-    return summary
+    try:
+        for record in read_records(path):
+            tally.add(record)
+        summary = tally.summary()
+    except (KeyError, TypeError, AttributeError) as error:
+        what = "is not the record of a flight from its beginning on"
+        raise ScenarioError(f"{path}: {what}: {error!r} is missing or out of place") from error
+    return summary | _wall(folder / SUMMARY)
+
+
+def _wall(path: Path) -> dict[str, Any]:
+    """Return what of an earlier summary the records do not know: how long it took."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: before[key] for key in ("wall_s", "lateness_s") if key in before}
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
@@ -141,10 +168,18 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def fresh_folder(name: str) -> Path:
-    """Return a results folder for a scenario that is not there yet: ``results/name-001``."""
-    taken = {path.name for path in Path("results").glob(f"{name}-*")}
-    number = next(n for n in range(1, len(taken) + 2) if f"{name}-{n:03d}" not in taken)
-    return Path("results") / f"{name}-{number:03d}"
+    """Make and return a results folder that was not there: ``results/name-001``, and so on."""
+    number = 1
+    while True:
+        folder = Path("results") / f"{name}-{number:03d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1  # somebody's, perhaps of a flight that began a moment ago
+        except OSError as error:
+            reason = f"{error.strerror}; name a folder with --out"
+            raise ScenarioError(f"{folder}: {reason}") from error
 
 
 def _resolved(sheet: Sheet) -> str:

@@ -16,6 +16,8 @@ from rigs.shipped import Raw, parse, shipped
 
 TableT = TypeVar("TableT", bound=BaseModel)
 FILES = ("model", "images")  # keys of a payload that may name files, from where the scenario lies
+MOST_BYTES = 1_000_000  # of a mission file
+LONGEST_CHAIN = 16  # of files that extend each other
 WHOLE = ("orbit",)  # tables that are replaced, not merged: there are two ways to give an orbit
 
 
@@ -72,8 +74,12 @@ def read_text(path: Path, name: str, example: str) -> str:
         ScenarioError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        if path.exists() and not path.is_file():
+            raise ScenarioError(f"{name}: is no file; {example}")
+        if path.exists() and path.stat().st_size > MOST_BYTES:
+            raise ScenarioError(f"{name}: is longer than {MOST_BYTES} bytes; {example}")
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "is not text in UTF-8"
         raise ScenarioError(f"{name}: {reason}; {example}") from error
 
@@ -83,7 +89,7 @@ def _raw(name: str, folder: Path, seen: tuple[str, ...] = ()) -> tuple[Raw, str]
     if name in known:
         raw, file, home = parse(known[name], name), name, None
     else:
-        path = (folder / name).expanduser()
+        path = folder / name
         near = difflib.get_close_matches(name, known, 1) or [EXAMPLE]
         hint = f"name a file, or a shipped scenario such as {near[0]}"
         raw, file, home = parse(read_text(path, name, hint), name), name, path.parent
@@ -92,8 +98,8 @@ def _raw(name: str, folder: Path, seen: tuple[str, ...] = ()) -> tuple[Raw, str]
     base = raw.pop("extends", None)
     if base is None:
         return raw, file
-    if not isinstance(base, str) or base in (*seen, name):
-        rule = "names another scenario, and none twice"
+    if not isinstance(base, str) or base in (*seen, name) or len(seen) >= LONGEST_CHAIN:
+        rule = f"names another scenario, none twice, and at most {LONGEST_CHAIN} in a row"
         raise ScenarioError(explain_line(file, "extends", base, rule, f'extends = "{EXAMPLE}"'))
     under, _ = _raw(base, home or folder, (*seen, name))
     under.pop("description", None)  # it describes the other one
@@ -105,8 +111,8 @@ def _resolve_files(raw: Raw, home: Path) -> None:
     for payload in payloads.values() if isinstance(payloads, dict) else ():
         for key in FILES:
             value = payload.get(key) if isinstance(payload, dict) else None
-            if isinstance(value, str) and (home / value).expanduser().exists():
-                payload[key] = str((home / value).expanduser())
+            if isinstance(value, str) and "\0" not in value and (home / value).exists():
+                payload[key] = str(home / value)
 
 
 def _merged(under: Raw, over: Raw) -> Raw:

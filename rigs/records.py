@@ -17,6 +17,7 @@ from firmware_bridge.faults import FaultEvent, FaultLanded
 from firmware_bridge.telemetry import TelemetrySample
 from groundlink.accounts import LinkCounts
 from groundlink.contacts import AcquisitionOfSignal, LossOfSignal, WindowInjected
+from rigs.errors import ScenarioError
 from rigs.events import FlightEnded, FlightStarted, SunlightChanged
 
 Record = dict[str, Any]
@@ -82,17 +83,33 @@ class Records:
         rest = to_json(thing)[1:]
         line = b'{"t_s":%b,%b%b%b\n' % (to_json(t_s), name, b"" if rest == b"}" else b",", rest)
         if self._stream is not None:
-            self._stream.write(line)
+            rest_of_line = memoryview(line)
+            while rest_of_line:  # a disk that fills up takes a part
+                rest_of_line = rest_of_line[self._stream.write(rest_of_line) :]
         for listener in self._listeners:
             listener(orjson.loads(line))
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a flight; a last line that was cut short by a kill is passed over."""
+    """Yield the records of a flight; a last line that was cut short by a kill is passed over.
+
+    Raises:
+        ScenarioError: a line is damaged.
+    """
     with path.open("rb") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             if line.endswith(b"\n"):
-                yield orjson.loads(line)
+                yield _record(line, path, number)
+
+
+def _record(line: bytes, path: Path, number: int) -> Record:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ScenarioError(f"{path}: line {number} is damaged: {error}") from error
+    if not isinstance(record, dict) or not {"t_s", "what"} <= set(record):
+        raise ScenarioError(f"{path}: line {number} is no record; one has t_s and what")
+    return record
 
 
 def to_json(value: object) -> bytes:

@@ -11,9 +11,14 @@ from typing_extensions import Self
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Efficiency = Annotated[float, Field(gt=0.0, le=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Efficiency = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+Period = Annotated[float, Field(ge=0.01, allow_inf_nan=False)]  # s; a flight of more is no flight
+Watts = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]  # a data centre draws 2e5
+Area = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+FIRST_YEAR, LAST_YEAR = 1957, 2099  # what the Sun's series and a TLE's epoch are good for
+SHORTEST_RADIATOR_S, SHORTEST_DIE_S = 60.0, 1.0  # time constants
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 
 
@@ -30,9 +35,9 @@ class OrbitTable(Table):
     """
 
     tle: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
-    altitude_km: Annotated[float, Field(ge=160.0, le=50_000.0)] | None = None
-    inclination_deg: Annotated[float, Field(ge=0.0, le=180.0)] | None = None
-    eccentricity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    altitude_km: Annotated[float, Field(ge=160.0, le=50_000.0, allow_inf_nan=False)] | None = None
+    inclination_deg: Annotated[float, Field(ge=0.0, le=180.0, allow_inf_nan=False)] | None = None
+    eccentricity: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.0
     raan_deg: Finite | None = None
     local_time_of_ascending_node: str | None = None
     argument_of_perigee_deg: Finite = 0.0
@@ -49,10 +54,10 @@ class StationTable(Table):
     """A ground station; ``mask_deg`` is the elevation below which it hears nothing."""
 
     name: str = Field(min_length=1)
-    latitude_deg: Annotated[float, Field(ge=-90.0, le=90.0)]
-    longitude_deg: Annotated[float, Field(ge=-180.0, le=360.0)]
+    latitude_deg: Annotated[float, Field(ge=-90.0, le=90.0, allow_inf_nan=False)]
+    longitude_deg: Annotated[float, Field(ge=-180.0, le=360.0, allow_inf_nan=False)]
     altitude_m: Finite = 0.0
-    mask_deg: Annotated[float, Field(ge=0.0, lt=90.0)] = 5.0
+    mask_deg: Annotated[float, Field(ge=0.0, lt=90.0, allow_inf_nan=False)] = 5.0
 
 
 Facing = Literal["zenith", "nadir", "forward", "backward", "left", "right"]
@@ -70,7 +75,7 @@ FACING: dict[str, tuple[float, float, float]] = {
 class PanelTable(Table):
     """Solar cells on a flat panel, facing a direction or always the Sun."""
 
-    area_m2: Positive
+    area_m2: Area
     facing: Facing | Literal["sun"]
 
 
@@ -86,11 +91,11 @@ class ArrayTable(Table):
 class BatteryTable(Table):
     """The battery; ``ocv`` lists (charge fraction, volts), both rising, from 0 to 1."""
 
-    capacity_wh: Positive
+    capacity_wh: Annotated[float, Field(gt=0.0, le=1e7, allow_inf_nan=False)]
     charge_fraction: Fraction
     charge_efficiency: Efficiency
     discharge_efficiency: Efficiency
-    ocv: list[list[float]] = Field(min_length=2)
+    ocv: list[list[NotNegative]] = Field(min_length=2)
 
     @field_validator("ocv")
     @classmethod
@@ -110,7 +115,7 @@ class EpsTable(Table):
     normal_v: Positive
     safe_v: Positive
     critical_v: Positive
-    own_w: NotNegative
+    own_w: Watts
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -122,20 +127,31 @@ class EpsTable(Table):
 class LoadsTable(Table):
     """What the rest of the satellite draws, W."""
 
-    normal_w: NotNegative
-    safe_w: NotNegative
-    transmitter_w: NotNegative
+    normal_w: Watts
+    safe_w: Watts
+    transmitter_w: Watts
 
 
 class RadiatorTable(Table):
     """The radiator, with the structure behind it."""
 
-    area_m2: Positive
+    area_m2: Area
     facing: Facing
     emissivity: Efficiency
     absorptivity: Fraction
     capacity_j_per_k: Positive
-    start_c: Annotated[float, Field(gt=-200.0, lt=200.0)]
+    start_c: Annotated[float, Field(gt=-200.0, lt=200.0, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _not_a_foil(self) -> Self:
+        # 4 epsilon sigma A T³ at 290 K; each step takes a fiftieth of this time
+        cools_w_per_k = 5.53 * self.emissivity * self.area_m2
+        if self.capacity_j_per_k / cools_w_per_k < SHORTEST_RADIATOR_S:
+            raise ValueError(
+                f"a radiator that cools within {SHORTEST_RADIATOR_S:g} s is no radiator: give it "
+                "more capacity_j_per_k or less area_m2"
+            )
+        return self
 
 
 class DieTable(Table):
@@ -143,6 +159,15 @@ class DieTable(Table):
 
     capacity_j_per_k: Positive
     resistance_k_per_w: Positive
+
+    @model_validator(mode="after")
+    def _not_a_point(self) -> Self:
+        if self.capacity_j_per_k * self.resistance_k_per_w < SHORTEST_DIE_S:
+            raise ValueError(
+                f"capacity_j_per_k × resistance_k_per_w is below {SHORTEST_DIE_S:g} s: a governor "
+                "could not follow such a die"
+            )
+        return self
 
 
 class TripTable(Table):
@@ -161,7 +186,7 @@ class JobsTable(Table):
     """
 
     name: Name
-    period_s: Positive
+    period_s: Period
     start_s: NotNegative = 0.0
     until_s: Positive | None = None
     deadline_s: Positive
@@ -176,8 +201,8 @@ class InputTable(Table):
     """
 
     layout: Literal["NCHW", "NHWC"] | None = None
-    height_px: Annotated[int, Field(gt=0, le=8192)] | None = None
-    width_px: Annotated[int, Field(gt=0, le=8192)] | None = None
+    height_px: Annotated[int, Field(gt=0, le=2048)] | None = None
+    width_px: Annotated[int, Field(gt=0, le=2048)] | None = None
     scale: Finite | list[Finite] | None = None
     mean: Finite | list[Finite] | None = None
     std: Finite | list[Finite] | None = None
@@ -196,10 +221,10 @@ class PayloadTable(Table):
     point: str | None = None
     trips: list[TripTable] = []
     die: DieTable | None = None
-    queue_length: Annotated[int, Field(ge=1)] = 32
-    watchdog_s: Positive = 120.0
-    off_s: Positive = 5.0
-    reload_every_s: Positive = 86_400.0
+    queue_length: Annotated[int, Field(ge=1, le=1_000_000)] = 32
+    watchdog_s: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 120.0
+    off_s: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = 5.0
+    reload_every_s: Annotated[float, Field(ge=10.0, allow_inf_nan=False)] = 86_400.0
     jobs: list[JobsTable] = Field(min_length=1)
 
     @field_validator("trips")
@@ -239,10 +264,10 @@ class LinkTable(Table):
     """The downlink; with ``contacts`` a plan is flown in place of the stations' passes."""
 
     rate_bps: Positive
-    frame_bytes: Annotated[int, Field(ge=64, le=65_535)] = 1115
+    frame_bytes: Annotated[int, Field(ge=128, le=65_535)] = 1115
     store_bytes: Annotated[int, Field(gt=0)]
-    bit_error_rate: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    frame_loss: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    bit_error_rate: Annotated[float, Field(ge=0.0, lt=0.5, allow_inf_nan=False)] = 0.0
+    frame_loss: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.0
     light_time_s: NotNegative = 0.004
     contacts: list[ContactTable] | None = None
 
@@ -260,9 +285,9 @@ class Scenario(Table):
     name: Name
     description: str = ""
     start: datetime
-    horizon_s: Annotated[float, Field(gt=0.0, le=366 * 86_400.0)]
+    horizon_s: Annotated[float, Field(gt=0.0, le=366 * 86_400.0, allow_inf_nan=False)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    housekeeping_s: Positive = 60.0
+    housekeeping_s: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 60.0
     orbit: OrbitTable
     stations: list[str | StationTable] = []
     array: ArrayTable
@@ -281,7 +306,16 @@ class Scenario(Table):
     def _in_utc(cls, start: datetime) -> datetime:
         if start.tzinfo is None:
             raise ValueError("say the time zone")
+        if not FIRST_YEAR <= start.year <= LAST_YEAR:
+            raise ValueError(f"a mission starts between {FIRST_YEAR} and {LAST_YEAR}")
         return start.astimezone(timezone.utc)
+
+    @field_validator("payloads")
+    @classmethod
+    def _not_the_bus(cls, payloads: dict[str, PayloadTable]) -> dict[str, PayloadTable]:
+        if "obc" in payloads:
+            raise ValueError("obc is the on-board computer's own name; call the payload otherwise")
+        return payloads
 
     @model_validator(mode="after")
     def _starts_charged(self) -> Self:

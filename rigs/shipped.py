@@ -34,5 +34,6 @@ def parse(text: str, file: str) -> Raw:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{file}: not TOML: {error}; a line reads like seed = 7") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ScenarioError(f"{file}: not TOML: {reason}; a line reads like seed = 7") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Summary = dict[str, Any]
 Row = tuple[str, str]
@@ -17,8 +18,8 @@ def show(summary: Summary, report: Path, console: Console | None = None) -> None
     console = console or Console()
     console.print(_table(summary))
     if not summary["complete"]:
-        console.print(f"[bold]Broken off[/] at {_clock(summary['flown_s'])}: partial results.")
-    console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+        console.print(f"Broken off at {_clock(summary['flown_s'])}: partial results.", style="bold")
+    console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
 def _table(summary: Summary) -> Table:
@@ -27,7 +28,7 @@ def _table(summary: Summary) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _rows(summary):
-        table.add_row(name, text)
+        table.add_row(Text(name), Text(text))
     return table
 
 

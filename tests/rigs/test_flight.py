@@ -1,6 +1,7 @@
 """Whole flights, with the files that they leave."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from flights import QUIET, fly, sheet
 
 from firmware_bridge.board import WorkResult
 from firmware_bridge.faults import FaultKind, Outcome
+from payloads.events import Housekeeping
+from payloads.thermal import STEFAN_BOLTZMANN
 from rigs.errors import ScenarioError
 from rigs.flight import fly as fly_to_folder
 from rigs.flight import read_back
@@ -183,6 +186,64 @@ def test_ctrl_c_leaves_a_partial_result_that_says_so(tmp_path):
     (ended,) = records_of(tmp_path / "stopped", "flight-ended")
     assert not ended["complete"]
     assert (tmp_path / "stopped" / "report.html").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_order_to_end_leaves_a_partial_result_too(tmp_path, number):
+    flying = launch(tmp_path / "stopped")
+    flying.send_signal(number)
+    flying.communicate()
+    assert not json.loads((tmp_path / "stopped" / "summary.json").read_text())["complete"]
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_flown(tmp_path):
+    def small_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    full = subprocess.run(
+        [sys.executable, "-m", "rigs.cli", "run", "--out", str(tmp_path / "full")],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=small_disk,
+    )
+    assert full.returncode == 2
+    (line,) = full.stderr.splitlines()
+    assert f"highbay report {tmp_path / 'full'}" in line
+    assert read_back(tmp_path / "full")["flown_s"] > 0.0
+
+
+def test_two_flights_at_once_take_two_folders(tmp_path):
+    command = [sys.executable, "-m", "rigs.cli", "run", "--until", "600"]
+    both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [flying.wait(PATIENCE_S) for flying in both] == [0, 0]
+    assert len(list((tmp_path / "results").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "garbage\n",
+        "[1]\n",
+        '{"t_s":0.0,"what":"flight-started"}\n',
+        '{"t_s":0.0,"what":"booted"}\n',
+    ],
+)
+def test_damaged_records_are_one_line(tmp_path, run_highbay, damage):
+    (tmp_path / "records.jsonl").write_text(damage)
+    result = run_highbay("report", tmp_path)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert str(tmp_path / "records.jsonl") in line
+
+
+def test_a_megawatt_on_a_small_radiator_is_hot_and_not_nonsense():
+    loads = {"normal_w": 1e6, "safe_w": 1e6, "transmitter_w": 0.0}
+    log = fly(sheet(horizon_s=1000.0, loads=loads, battery__capacity_wh=1e6))
+    hottest_c = log.last(Housekeeping).radiator_c
+    radiator = sheet().scenario.radiator
+    settled_k = (1e6 / (radiator.emissivity * radiator.area_m2 * STEFAN_BOLTZMANN)) ** 0.25
+    assert hottest_c + 273.15 == pytest.approx(settled_k, rel=1e-3)
 
 
 def records_of(folder, what):
