@@ -103,7 +103,7 @@ def _below(raw: object, key: str | int) -> object:
 
 def _path(keys: Sequence[str | int]) -> str:
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-    return _visible(text.lstrip("."))
+    return visible(text.lstrip("."))
 
 
 def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
@@ -130,7 +130,9 @@ def explain_line(file: str, path: str, value: object, rule: str, example: str) -
     where = f"{path}{shown}: " if path else ""
     said = example == f"{path}{shown}"  # that is what they wrote, and it is not at fault
     has_one = said or any(words in rule for words in ("for example", "such as"))
-    return f"{file}: {where}{rule}" + ("" if has_one or not example else f"; for example {example}")
+    return f"{visible(file)}: {where}{rule}" + (
+        "" if has_one or not example else f"; for example {example}"
+    )
 
 
 def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str:
@@ -144,9 +146,8 @@ def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str
         raw = raw[0] if isinstance(raw, list) and raw else raw
         below = _below(raw, key)
         raw = _first_table(raw) if below is _ABSENT else below
-    indexed = bool(keys and isinstance(keys[-1], int)) or path.endswith("]")
-    if indexed and isinstance(raw, list) and raw:
-        raw = raw[0]
+    for _ in _trailing_indices(path):
+        raw = raw[0] if isinstance(raw, list) and raw else raw
     if raw is _ABSENT:
         return next((EXAMPLES[str(key)] for key in reversed(names) if key in EXAMPLES), "")
     if isinstance(raw, Mapping):
@@ -155,6 +156,16 @@ def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str
     if isinstance(raw, list) and raw and isinstance(raw[0], Mapping):
         raw = raw[:1]
     return f"{path} = {_toml(raw)}"
+
+
+def _trailing_indices(path: str) -> list[str]:
+    """Return the indices at the end of a path.
+
+    >>> _trailing_indices("battery.ocv[1][0]")
+    ['1', '0']
+    """
+    tail = re.search(r"(\[\d+\])*$", path)
+    return re.findall(r"\d+", tail.group()) if tail else []
 
 
 def _first_table(raw: object) -> object:
@@ -166,7 +177,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{_shortened(_visible(value))}"'
+        return f'"{_shortened(visible(value))}"'
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list):
@@ -176,7 +187,7 @@ def _toml(value: object) -> str:
     return str(value)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return a text with control characters written out, so that it stays on its line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

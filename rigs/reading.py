@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rigs.errors import ScenarioError
-from rigs.explain import EXAMPLE, example_of, explain_invalid, explain_line
+from rigs.explain import EXAMPLE, example_of, explain_invalid, explain_line, visible
 from rigs.scenario import Scenario
 from rigs.shipped import Raw, parse, shipped
 
@@ -81,7 +81,7 @@ def read_text(path: Path, name: str, example: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "is not text in UTF-8"
-        raise ScenarioError(f"{name}: {reason}; {example}") from error
+        raise ScenarioError(f"{visible(name)}: {reason}; {example}") from error
 
 
 def _raw(name: str, folder: Path, seen: tuple[str, ...] = ()) -> tuple[Raw, str]:
