@@ -80,8 +80,8 @@ def open_broker(choice: str = "auto", limit_s: float = READY_LIMIT_S) -> Iterato
     kind = _installed(choice)
     with tempfile.TemporaryDirectory(prefix="highbay-broker-") as name:
         process, endpoints = _start(kind, Path(name), limit_s)
-        _forget_passwords(Path(name))
         try:
+            _forget_passwords(Path(name))
             yield Broker(kind, endpoints)
         finally:
             _end(process)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4096  # of a request
 MOST_ANSWERS = 256  # remembered, so that a request delivered twice acts once
+SHORTEST_WINDOW_S = 1.0  # bench control is for people
 LONGEST_WINDOW_S = 7 * 86_400.0
 
 _EXAMPLES = {
@@ -84,7 +85,7 @@ class _FaultRequest(_Request):
 
 class _WindowRequest(_Request):
     action: WindowAction
-    duration_s: float = Field(gt=0.0, le=LONGEST_WINDOW_S)
+    duration_s: float = Field(ge=SHORTEST_WINDOW_S, le=LONGEST_WINDOW_S)
     station: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
     rate_bps: float | None = Field(default=None, gt=0.0, le=1e9)
 

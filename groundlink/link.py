@@ -21,6 +21,14 @@ class Link(Protocol):
         """Let whoever watches the ground know what came down, and whether a station hears us."""
         ...
 
+    def drain(self, limit_s: float) -> None:
+        """Return once all that was transmitted has arrived, or after ``limit_s`` host seconds."""
+        ...
+
+    def trouble(self) -> str:
+        """Return in a sentence how the carrier itself failed; empty where it did not."""
+        ...
+
     def close(self) -> None:
         """Carry nothing further; nothing arrives after this."""
         ...
@@ -40,6 +48,13 @@ class LoopbackLink:
 
     def announce(self, t_s: float, news: News) -> None:
         """Tell nobody: there is no one to watch."""
+
+    def drain(self, limit_s: float) -> None:
+        """Return at once: what was transmitted has been posted."""
+
+    def trouble(self) -> str:
+        """Return nothing: there is no carrier that could fail."""
+        return ""
 
     def close(self) -> None:
         """Carry nothing further.

@@ -1,7 +1,7 @@
 """MQTT 3.1.1 through paho: a client that stays connected.
 
-paho's thread runs the callbacks; each hands over what came, and does nothing
-else. paho queues what is published while the broker is away, up to a bound,
+paho's thread runs the callbacks; each hands over or counts what came, and does
+nothing else. paho queues what is published while the broker is away, up to a bound,
 and what no longer fits is counted in `MqttClient.refused`.
 """
 
@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv311
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+    MQTTMessageInfo,
+    MQTTv311,
+)
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -52,6 +59,9 @@ class MqttClient:
             BrokerError: the broker does not answer in time, or refuses us.
         """
         self.refused = 0  # messages that did not fit into the queue
+        self.departures = 0  # times that the broker went away unasked
+        self._sent = self._acknowledged = 0
+        self._connected = False
         self._endpoint = endpoint
         self._subscriptions = dict(subscriptions or {})
         self._ready = threading.Event()
@@ -59,6 +69,7 @@ class MqttClient:
         self._client = _paho(endpoint)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
         for topic, arrived in self._subscriptions.items():
             self._client.message_callback_add(topic, _handing_to(arrived))
@@ -75,15 +86,19 @@ class MqttClient:
     ) -> None:
         self.close()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send a message at least once, now or when the broker is back."""
-        sent = self._client.publish(topic, payload, qos=AT_LEAST_ONCE, retain=retain)
-        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self.refused += 1
+    @property
+    def unacknowledged(self) -> int:
+        """Return how many messages the broker has not acknowledged, the refused among them."""
+        return self._sent - self._acknowledged
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send a message at least once, now or when the broker is back; return whether it fits."""
+        sent = self._send(topic, payload, retain)
+        return sent.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
 
     def flush(self, topic: str, payload: bytes, limit_s: float, *, retain: bool = False) -> bool:
         """Send a message; return whether the broker has it, and all before it, in time."""
-        sent = self._client.publish(topic, payload, qos=AT_LEAST_ONCE, retain=retain)
+        sent = self._send(topic, payload, retain)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         try:
@@ -96,6 +111,12 @@ class MqttClient:
         """Disconnect, and end paho's thread."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _send(self, topic: str, payload: bytes, retain: bool) -> MQTTMessageInfo:
+        self._sent += 1  # first, so that no acknowledgement overtakes it
+        sent = self._client.publish(topic, payload, qos=AT_LEAST_ONCE, retain=retain)
+        self.refused += sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
+        return sent
 
     def _connect(self, limit_s: float) -> None:
         endpoint = self._endpoint
@@ -120,6 +141,7 @@ class MqttClient:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self._connected = not reason.is_failure
         if reason.is_failure:
             self._refuse(f"refuses user {self._endpoint.username!r}: {reason}")
         elif self._subscriptions:
@@ -139,6 +161,16 @@ class MqttClient:
             self._refuse(f"refuses a subscription of user {self._endpoint.username!r}")
         self._ready.set()
 
+    def _on_publish(
+        self,
+        client: Client,
+        userdata: object,
+        mid: int,
+        reason: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        self._acknowledged += 1
+
     def _on_disconnect(
         self,
         client: Client,
@@ -147,8 +179,10 @@ class MqttClient:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
+        if reason.is_failure and self._connected:
+            self.departures += 1
             _log.warning("broker %s went away: %s", self._endpoint.url, reason)
+        self._connected = False
 
     def _refuse(self, refusal: str) -> None:
         self._refusal = refusal

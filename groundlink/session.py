@@ -184,8 +184,13 @@ class LinkSession:
         return actions + self._begin(t_s)
 
     def _inject(self, t_s: float, window: WindowInjected) -> list[LinkAction]:
-        """Cut contacts, or ask for one; opening a window ends every cut."""
+        """Cut contacts, or ask for one; opening a window ends every cut.
+
+        A window that has no length beside ``t_s`` in floating point is nothing.
+        """
         los_s = t_s + window.duration_s
+        if not t_s < los_s:
+            return []
         if window.action is WindowAction.CUT:
             self._sky.cut(window.station, los_s)
             return self._look(t_s)

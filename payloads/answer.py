@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from payloads.model import ModelError, ModelFile
+from payloads.model import Key, ModelError, ModelFile
 from payloads.outcome import decision, is_class_scores
 
 UNDECIDED = "-"
@@ -58,37 +59,79 @@ class Answers:
         return self.selection.keep is None or answer.label in self.selection.keep
 
     def check(self, outputs: Arrays) -> None:
-        """Check labels and selection against what the model really gives.
+        """Check what the model really gives, and labels and selection against that.
 
         Raises:
-            ModelError: they do not fit.
+            ModelError: a number is not finite, or labels or selection do not
+                fit; its ``key`` is the model's where they are those of the file.
         """
+        self._check_finite(outputs)
         name, output = self.outputs[0], outputs[0]
         if is_class_scores(output):
             self._check_labels(name, output.size)
-        elif self.selection.keep is not None:
+            self._check_keep(output.size)
+            return
+        found = (
+            f"{self.model.name}: output {name!r} is {output.dtype} {output.shape}, which is no "
+            "class scores (1, K), so"
+        )
+        if self._labels_key == "labels":
+            raise ModelError(f"{found} labels have nothing to name; leave labels out", "labels")
+        if self.selection.keep is not None:
             raise ModelError(
-                f"{self.model.name}: output {name!r} has shape {output.shape}, which is no "
-                "class scores (1, K), so keep has no label to choose by; leave keep out"
+                f"{found} keep has no label to choose by; leave keep out", self._keep_key
             )
 
+    def _check_finite(self, outputs: Arrays) -> None:
+        for name, output in zip(self.outputs, outputs, strict=True):
+            if output.dtype.kind == "f" and not np.isfinite(output).all():
+                broken = output[~np.isfinite(output)].flat[0]
+                raise ModelError(
+                    f"{self.model.name}: output {name!r} holds {broken} though nothing was struck; "
+                    "export it again from finite weights, or scale its input as in training"
+                )
+
     def _check_labels(self, name: str, classes: int) -> None:
-        labels = self.selection.labels or self.model.labels
+        labels = self._labels
         if labels and len(labels) != classes:
             raise ModelError(
                 f"{self.model.name}: output {name!r} gives {classes} scores, but there are "
-                f"{len(labels)} labels ({', '.join(labels)}); name one for each score"
+                f"{len(labels)} labels ({', '.join(labels)}); name one for each score",
+                self._labels_key,
             )
+        for label, times in Counter(labels).most_common(1):
+            if times > 1:
+                raise ModelError(
+                    f"{self.model.name}: the labels of output {name!r} name {label!r} {times} "
+                    "times; give each score a label of its own",
+                    self._labels_key,
+                )
+
+    def _check_keep(self, classes: int) -> None:
         known = [self._label(k) for k in range(classes)]
         for label in sorted(self.selection.keep or ()):
             if label not in known:
                 raise ModelError(
                     f"{self.model.name} knows no label {label!r} to keep; it knows "
-                    f"{', '.join(known)}"
+                    f"{', '.join(known)}",
+                    self._keep_key,
                 )
 
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return self.selection.labels or self.model.labels
+
+    @property
+    def _labels_key(self) -> Key:
+        return "model" if self._labels == self.model.labels else "labels"
+
+    @property
+    def _keep_key(self) -> Key:
+        own = None if self.model.keep is None else frozenset(self.model.keep)
+        return "model" if self.selection.keep == own else "keep"
+
     def _label(self, top: int) -> str:
-        labels = self.selection.labels or self.model.labels
+        labels = self._labels
         return labels[top] if top < len(labels) else str(top)
 
     def _score(self, scores: NDArray[np.generic], top: int) -> float:
@@ -104,7 +147,8 @@ class Answers:
             return float(values[top])
         if not np.isfinite(values[top]):
             return math.nan
-        return float(1.0 / np.exp(values - values[top]).sum())
+        with np.errstate(over="ignore"):  # a difference of -inf has the right exponential, 0
+            return float(1.0 / np.exp(values - values[top]).sum())
 
     def _scalars(self, outputs: Arrays) -> dict[str, float]:
         return {

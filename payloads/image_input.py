@@ -18,6 +18,8 @@ CHANNEL_AXIS: dict[Layout, int] = {"NCHW": 1, "NHWC": 3}
 HEIGHT_AXIS: dict[Layout, int] = {"NCHW": 2, "NHWC": 1}
 IMAGE_TYPES = ("float32", "float16", "float64", "uint8", "int8", "uint16", "int16", "int32")
 DEFAULT_PX = 64  # of an input whose size is open: the tile that the shipped models read
+MAX_PX = 2048  # of each edge: the Earth camera takes a second for such a picture, 16 s for 8192
+METADATA = {"scale": "input_scale", "expects_range": "expects_range"}  # a setting's key there
 LUMA = np.array([77, 150, 29], np.uint16)  # of 256; ITU-R BT.601
 LEAST_USE = 0.1  # of the expected range; pixels that fill less were scaled twice, or not at all
 SLACK = 1e-3  # of the expected range; 1/255 written with four digits is still meant as 1/255
@@ -85,11 +87,11 @@ def read_input(
     """Return how pictures enter ``model``; ``key`` is where the settings stand in the user's file.
 
     The layout is the one that gives 1 or 3 channels; a size that the model
-    leaves open is ``DEFAULT_PX``. The expected range comes from the user, the
-    metadata ``expects_range`` ("0,1"), or the limits of an 8-bit type. Where
-    nobody says how to scale (the metadata may: ``input_scale``), pixels are
-    spread over the expected range, else over 0..1 for floats, and stay as
-    they are for integers.
+    leaves open is ``DEFAULT_PX``, and none is above ``MAX_PX``. The expected
+    range comes from the user, the metadata ``expects_range`` ("0,1"), or the
+    limits of an 8-bit type. Where nobody says how to scale (the metadata may:
+    ``input_scale``), pixels are spread over the expected range, else over 0..1
+    for floats, and stay as they are for integers.
 
     Raises:
         ModelError: the input is no image, or the settings cannot give what it wants.
@@ -163,6 +165,13 @@ class _Reader:
         fixed = self.wanted.shape[HEIGHT_AXIS[layout] + which]
         name = ("height_px", "width_px")[which]
         said = (self.settings.height_px, self.settings.width_px)[which]
+        if isinstance(fixed, int) and not 1 <= fixed <= MAX_PX:
+            edge = ("height", "width")[which]
+            raise self.error(f"its {edge} must be 1..{MAX_PX} px, or open: export it that way")
+        if said is not None and not 1 <= said <= MAX_PX:
+            raise self.error(
+                f"{self.key}.{name} = {said} must be 1..{MAX_PX} px, such as {DEFAULT_PX}"
+            )
         if not isinstance(fixed, int):
             return DEFAULT_PX if said is None else said
         if said not in (None, fixed):
@@ -175,34 +184,65 @@ class _Reader:
         scale, mean, std = (self.per_channel(name, channels) for name in ("scale", "mean", "std"))
         if not std.all():
             raise self.error(f"{self.key}.std divides, so no value may be 0; 1 changes nothing")
-        values = (np.arange(256.0) * scale - mean) / std
-        self.check_range(values, dtype)
-        return (np.rint(values) if dtype.kind in "iu" else values).astype(dtype)
+        with np.errstate(all="ignore"):  # what does not fit is refused with its origin
+            values = (np.arange(256.0) * scale - mean) / std
+            self.check_range(values, dtype)
+            table = _cast(values, dtype)
+        if not np.isfinite(table).all():
+            limits = _limits(dtype)
+            raise self.range_error(_extent(values), limits, f"but {dtype} holds", self.natural)
+        if (table == table[:, :1]).all(axis=1).any():
+            raise self.error(
+                f"with {self.origins()}, every pixel of a channel becomes the same number; "
+                f"{self.advice(self.expected() or self.natural)}"
+            )
+        return table
 
     def per_channel(self, name: str, channels: int) -> NDArray[np.float64]:
         """Return the user's numbers or the default as an array of shape (channels, 1)."""
-        said = {"scale": self.settings.scale, "mean": self.settings.mean, "std": self.settings.std}
-        value = said[name]
-        numbers = np.atleast_1d(np.array(self.default(name) if value is None else value, float))
+        said = self.said()[name]
+        numbers = np.atleast_1d(np.array(self.default(name) if said is None else said, float))
         if numbers.shape not in ((1,), (channels,)) or not np.isfinite(numbers).all():
             raise self.error(
-                f"{self.key}.{name} = {value} must be one finite number, or one for each of its "
+                f"{self.origin(name)} must be one finite number, or one for each of its "
                 f"{channels} channels"
             )
         return np.broadcast_to(numbers, (channels,))[:, np.newaxis]
 
-    def default(self, name: str) -> float:
+    def said(self) -> dict[str, float | tuple[float, ...] | None]:
+        """Return what the user says of values."""
+        said = self.settings
+        scaling = {"scale": said.scale, "mean": said.mean, "std": said.std}
+        return {**scaling, "expects_range": said.expects_range}
+
+    def origin(self, name: str) -> str:
+        """Return where a number comes from, as text; nothing if nobody gave it."""
+        said, key = self.said()[name], METADATA.get(name, "")
+        if said is not None:
+            return f"{self.key}.{name} = {said}"
+        text = dict(self.model.metadata).get(key, "")
+        return f"its metadata {key} = {text!r}" if text else ""
+
+    def origins(self) -> str:
+        """Return where the numbers that scale a pixel come from; the range only fills in."""
+        given = [text for text in map(self.origin, ("scale", "mean", "std")) if text]
+        return ", ".join(given) or self.origin("expects_range")
+
+    @property
+    def natural(self) -> Range:
+        return (0.0, 1.0) if self.wanted.dtype.startswith("float") else (0.0, 255.0)
+
+    def default(self, name: str) -> float | tuple[float, ...]:
         """Return the number that nobody gave; with none given at all, they fill the range."""
         if name == "std":
             return 1.0
-        said = (self.settings.scale, self.settings.mean, self.settings.std)
-        metadata = self.from_metadata("input_scale")
-        fills = not metadata and said == (None, None, None)
-        natural = (0.0, 1.0) if self.wanted.dtype.startswith("float") else (0.0, 255.0)
-        low, high = (self.expected() or natural) if fills else natural
+        said = self.settings
+        untold = (said.scale, said.mean, said.std) == (None, None, None)
+        metadata = self.from_metadata("input_scale") if said.scale is None else ()
+        low, high = (self.expected() if untold and not metadata else None) or self.natural
         if name == "mean":
             return -low
-        return metadata[0] if metadata else (high - low) / 255.0
+        return metadata or (high - low) / 255.0
 
     def from_metadata(self, key: str) -> tuple[float, ...]:
         """Return the numbers that the file's metadata gives under ``key``; none if it does not."""
@@ -211,7 +251,8 @@ class _Reader:
             return tuple(_number(part) for part in text.strip("[] ").split(",") if text)
         except (ValueError, ZeroDivisionError) as reason:
             raise self.error(
-                f"its metadata {key} = {text!r} is no number; one such as '1/255' or '0,1' is"
+                f"its metadata {key} = {text!r} is no finite number; one such as '1/255' or "
+                "'0,1' is"
             ) from reason
 
     def expected(self) -> Range | None:
@@ -220,12 +261,14 @@ class _Reader:
         if not numbers:
             small = self.wanted.dtype in ("uint8", "int8")
             return _limits(np.dtype(self.wanted.dtype)) if small else None
-        if len(numbers) != 2 or not numbers[0] < numbers[1]:
-            raise self.error(f"expects_range = {numbers} must be a low and a high, such as [0, 1]")
+        rises = len(numbers) == 2 and numbers[0] < numbers[1]
+        if not (rises and math.isfinite(numbers[1] - numbers[0])):
+            where = self.origin("expects_range")
+            raise self.error(f"{where} must be a low and a high, such as [0, 1]")
         return numbers[0], numbers[1]
 
     def check_range(self, values: NDArray[np.float64], dtype: np.dtype[np.generic]) -> None:
-        given = float(values.min()), float(values.max())
+        given = _extent(values)
         if dtype.kind in "iu" and not _within(given, _limits(dtype)):
             raise self.range_error(given, _limits(dtype), f"but {dtype} holds")
         expected = self.expected()
@@ -236,11 +279,18 @@ class _Reader:
         if given[1] - given[0] < LEAST_USE * (expected[1] - expected[0]):
             raise self.range_error(given, expected, "hardly any of the expected")
 
-    def range_error(self, given: Range, expected: Range, what: str) -> ModelError:
-        low, high = expected
+    def range_error(
+        self, given: Range, expected: Range, what: str, better: Range | None = None
+    ) -> ModelError:
         return self.error(
-            f"scale, mean and std turn pixels 0..255 into {_range(given)}, {what} "
-            f"{_range(expected)}; say for example {self.key}.scale = {(high - low) / 255:.6g}, "
+            f"with {self.origins()}, pixels 0..255 become {_range(given)}, {what} "
+            f"{_range(expected)}; {self.advice(better or expected)}"
+        )
+
+    def advice(self, wanted: Range) -> str:
+        low, high = wanted
+        return (
+            f"say for example {self.key}.scale = {(high - low) / 255:.6g}, "
             f"mean = {_shortest(-low)}, std = 1"
         )
 
@@ -263,7 +313,21 @@ def _number(text: str) -> float:
     0.25
     """
     over, _, under = text.partition("/")
-    return float(over) / float(under or 1)
+    number = float(over) / float(under or 1)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not finite")
+    return number
+
+
+def _cast(values: NDArray[np.float64], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """Return values as the input's type; within the slack an integer stays at its limit."""
+    if dtype.kind in "iu":
+        values = np.clip(np.rint(values), *_limits(dtype))
+    return values.astype(dtype)
+
+
+def _extent(values: NDArray[np.float64]) -> Range:
+    return float(values.min()), float(values.max())
 
 
 def _range(limits: Range) -> str:
@@ -275,7 +339,7 @@ def _shortest(number: float) -> str:
 
 
 def _limits(dtype: np.dtype[np.generic]) -> Range:
-    limits = np.iinfo(dtype.name)
+    limits = np.iinfo(dtype.name) if dtype.kind in "iu" else np.finfo(dtype.name)
     return float(limits.min), float(limits.max)
 
 

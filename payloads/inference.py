@@ -67,33 +67,42 @@ class Inference:
         return self.arithmetic.gflop
 
     def rehearse(self, t_s: float = 0.0) -> WorkResult:
-        """Run one picture through before the flight, and check what comes out.
+        """Run one picture through twice before the flight, and check what comes out.
 
         Raises:
-            ModelError: the picture does not fit, the model does not run, or
-                its answers do not fit the labels.
+            ModelError: the picture does not fit, the model does not run, its
+                answers are not finite, do not fit the labels, or differ in
+                any bit from one run to the next.
         """
         tile = self._camera.tile(t_s)
-        outputs = self._golden.run(self._spec.to_tensor(tile.pixels))
+        tensor = self._spec.to_tensor(tile.pixels)
+        outputs = self._golden.run(tensor)
         self._answers.check(outputs)
+        if compare(outputs, self._golden.run(tensor)) is not Outcome.MASKED:
+            raise ModelError(
+                f"{self._model.name} answers the same picture differently each time, so no flight "
+                "could be repeated; export it without operators of chance, such as RandomUniform"
+            )
         return self._answer(tile, outputs, Outcome.NOMINAL)
 
     def run(self, t_s: float) -> WorkResult:
         """Take a picture, decide what is in it and encode it if it is worth keeping.
 
+        A picture on which the model does not run, struck or not, ends in a
+        DUE: on board the runtime would crash there too, and the flight go on.
+
         Raises:
-            ModelError: the uncorrupted model does not run on this picture.
+            ModelError: the camera's picture has another size than the input.
         """
         tile = self._camera.tile(t_s)
         tensor = self._spec.to_tensor(tile.pixels)
-        golden = self._golden.run(tensor)
-        if not (self._transients or self._corrupted):
-            return self._answer(tile, golden, Outcome.NOMINAL)
+        struck = bool(self._transients) or self._corrupted
         try:
-            outputs = self._session().run(self._disturbed(tensor))
+            golden = self._golden.run(tensor)
+            outputs = self._session().run(self._disturbed(tensor)) if struck else golden
         except ModelError:  # the runtime crashed on it, as it would on board
             return self._lost(tile)
-        outcome = compare(golden, outputs)
+        outcome = compare(golden, outputs) if struck else Outcome.NOMINAL
         return self._lost(tile) if outcome is Outcome.DUE else self._answer(tile, outputs, outcome)
 
     def strike(self, fault: FaultEvent) -> FaultSite | None:

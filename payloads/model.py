@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import onnx
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, ModelProto, TensorProto, ValueInfoProto
 
 from payloads.storage import STORAGE, Cells
 
 MAX_BYTES = 2**31 - 1  # the limit of one protobuf message
+LONGEST = 800  # characters of a message; a file may call its parts by names of any length
 LFS_POINTER = b"version https://git-lfs"
 IR_VERSION_TAG = b"\x08"  # every ONNX writer puts field 1, ir_version, first
 TYPE_NAMES: dict[int, str] = {number: name for name, number in TensorProto.DataType.items()}
@@ -22,8 +25,20 @@ CARRIERS = {"Identity", "Cast", "Reshape", "Flatten", "Squeeze"}
 CARRIERS |= {"QuantizeLinear", "DequantizeLinear"}
 
 
+Key = Literal["model", "labels", "keep"]
+
+
 class ModelError(ValueError):
-    """The model cannot fly as it is; its user must act."""
+    """The model cannot fly as it is; its user must act.
+
+    ``key`` is the key of the payload's table that the user must change: the
+    model, or the labels or the selection that the user gave beside it. The
+    sentence is one line, whatever the file calls its parts (`one_line`).
+    """
+
+    def __init__(self, sentence: str, key: Key = "model") -> None:
+        super().__init__(one_line(sentence))
+        self.key: Key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,16 @@ class ModelFile:
         return tuple(label.strip() for label in text.split(",")) if text.strip() else None
 
 
+def one_line(text: str) -> str:
+    r"""Return a text with control characters as escapes, and without the middle of a long one.
+
+    >>> one_line("a\n\0")
+    'a\\n\\x00'
+    """
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+
+
 def load_model(data: bytes, name: str, limits: Limits | None = None) -> ModelFile:
     """Read an ONNX file, called ``name`` in messages; ``limits`` are those of the runtime.
 
@@ -92,9 +117,11 @@ def load_model(data: bytes, name: str, limits: Limits | None = None) -> ModelFil
 
     Raises:
         ModelError: the file is no whole ONNX model, points outside itself, is
-            newer than ``limits``, or wants anything but one input.
+            newer than ``limits``, has a text that is no UTF-8, or wants anything
+            but one input.
     """
     proto = _parse(data, name)
+    _refuse_damaged_texts(proto, name)
     refuse_newer(proto, name, limits)
     _refuse_external_data(proto, name)
     graph = proto.graph
@@ -179,8 +206,23 @@ def _parse(data: bytes, name: str) -> ModelProto:
     return proto
 
 
+def _refuse_damaged_texts(proto: ModelProto, name: str) -> None:
+    """Check that every text is UTF-8; protobuf gives others as bytes, and onnxruntime prints."""
+    for message in _messages(proto):
+        for entry, value in message.ListFields():
+            if entry.type != FieldDescriptor.TYPE_STRING:
+                continue
+            for text in [value] if isinstance(value, (str, bytes)) else value:
+                if isinstance(text, bytes):
+                    raise ModelError(
+                        f"{name}: {entry.name} {text!r} is no UTF-8 text; export or copy it again"
+                    )
+
+
 def _refuse_external_data(proto: ModelProto, name: str) -> None:
-    for tensor in _tensors(proto):
+    for tensor in _messages(proto):
+        if not isinstance(tensor, TensorProto):
+            continue
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             where = next((e.value for e in tensor.external_data if e.key == "location"), "?")
             raise ModelError(
@@ -190,19 +232,17 @@ def _refuse_external_data(proto: ModelProto, name: str) -> None:
             )
 
 
-def _tensors(message: Message) -> Iterator[TensorProto]:
-    """Yield every tensor at any depth: sparse, in attributes, subgraphs and functions too."""
-    if isinstance(message, TensorProto):
-        yield message
-        return
+def _messages(message: Message) -> Iterator[Message]:
+    """Yield a message and all it holds: tensors in attributes, subgraphs and functions too."""
+    yield message
     for _, value in message.ListFields():
         if isinstance(value, Message):
-            yield from _tensors(value)
+            yield from _messages(value)
         elif not isinstance(value, (str, bytes, int, float)):
             for item in value:
                 if not isinstance(item, Message):
                     break  # plain numbers
-                yield from _tensors(item)
+                yield from _messages(item)
 
 
 def _one_input(entries: list[ValueInfoProto], name: str) -> tuple[TensorSpec]:

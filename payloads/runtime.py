@@ -52,7 +52,10 @@ class Session:
     def __init__(self, data: bytes, name: str) -> None:
         self._name = name
         try:
-            self._session = onnxruntime.InferenceSession(data, _options(), providers=PROVIDERS)
+            # Its fallback prints, and then tries the only provider there is once more.
+            self._session = onnxruntime.InferenceSession(
+                data, _options(), providers=PROVIDERS, enable_fallback=0
+            )
         except REFUSALS as reason:
             raise self._refusal("does not load", reason) from reason
         self._input = self._session.get_inputs()[0].name

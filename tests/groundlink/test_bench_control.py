@@ -1,3 +1,4 @@
+import json
 import os
 import queue
 import shutil
@@ -17,8 +18,9 @@ from groundlink.endpoint import BrokerError
 from groundlink.events import LinkChanged, LinkState, Received
 from groundlink.injector import Ack, Injector
 from groundlink.messages import Message, MessageKind
+from groundlink.mqtt import MqttClient
 from groundlink.mqtt_link import MqttLink
-from groundlink.topics import Control
+from groundlink.topics import Control, ack_topic, control_topic
 
 RIG = "first-light"
 LIMIT_S = 10.0
@@ -75,6 +77,49 @@ def test_a_refusal_comes_back_with_its_reason(broker):
         ack = inject(session_file(broker), Control.FAULT, {"payload": "moon", "kind": "seu"})
     assert not ack.accepted
     assert "there is pi" in ack.reason
+
+
+@pytest.mark.mosquitto  # amqtt loses one of them now and then
+def test_a_thousand_quick_injections_are_each_answered(mosquitto):
+    answers = queue.SimpleQueue()
+    with (
+        mission(mosquitto) as flying,
+        MqttClient(mosquitto.endpoints[Role.BENCH], {ack_topic(RIG): answers.put}) as bench,
+    ):
+        for n in range(1000):
+            request = b'{"payload": "pi", "kind": "seu", "id": "%d"}' % n
+            bench.publish(control_topic(RIG, Control.FAULT), request)
+        acks = [Ack.from_json(answers.get(timeout=LIMIT_S)) for _ in range(1000)]
+    assert {(ack.id, ack.accepted) for ack in acks} == {(str(n), True) for n in range(1000)}
+    assert flying.injected.qsize() == 1000
+
+
+GARBAGE = [
+    b"",
+    b"not json",
+    b"\xff\xfe\x00",
+    b"[" * 4096,
+    b'{"payload": "moon", "kind": "seu"}',
+    b'{"id": "\\ud800", "kind": 5}',
+    b'{"id": "%s"}' % (b"x" * 2**20),
+    b'{"action": "open", "duration_s": 1e-320}',
+]
+
+
+@pytest.mark.parametrize("control", [Control.FAULT, Control.WINDOW])
+def test_garbage_is_answered_and_the_next_request_acts(broker, control):
+    answers = queue.SimpleQueue()
+    with (
+        mission(broker),
+        MqttClient(broker.endpoints[Role.BENCH], {ack_topic(RIG): answers.put}) as bench,
+    ):
+        for request in GARBAGE:
+            bench.publish(control_topic(RIG, control), request)
+        refusals = [json.loads(answers.get(timeout=LIMIT_S)) for _ in GARBAGE]
+        bench.publish(control_topic(RIG, Control.CLOCK), b'{"id": "next"}')
+        following = Ack.from_json(answers.get(timeout=LIMIT_S))
+    assert [refusal["accepted"] for refusal in refusals] == [False] * len(GARBAGE)
+    assert (following.id, following.accepted) == ("next", True)
 
 
 def test_a_mission_that_does_not_answer_is_named(broker):

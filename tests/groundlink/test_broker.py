@@ -2,6 +2,7 @@ import queue
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 
 import pytest
@@ -65,6 +66,35 @@ def test_nobody_enters_without_a_password(broker):
         MqttClient(Endpoint(host.host, host.port))
     with pytest.raises(BrokerError, match="refuses user 'host'"):
         MqttClient(Endpoint(host.host, host.port, "host", "guess"))
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_no_file_and_no_log_of_a_broker_keeps_a_password(
+    kind, request, tmp_path, monkeypatch, caplog
+):
+    request.getfixturevalue(kind)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    caplog.set_level("DEBUG")
+    with open_broker(kind) as broker:
+        host = broker.endpoints[Role.HOST]
+        with pytest.raises(BrokerError, match="refuses user"):
+            MqttClient(Endpoint(host.host, host.port, "host", "a wrong guess"))
+        for endpoint in broker.endpoints.values():  # they need no file to be let in
+            MqttClient(endpoint).close()
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        said = caplog.text + "".join(path.read_text(errors="replace") for path in files)
+    assert [path.name for path in files] == ["log"]
+    secrets = [endpoint.password for endpoint in broker.endpoints.values()]
+    assert not any(word in said for word in [*secrets, "a wrong guess", "$argon2", "$7$"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_a_broker_without_its_files_still_keeps_the_rights(kind, request):
+    request.getfixturevalue(kind)
+    with open_broker(kind) as broker:
+        test_what_one_role_publishes_another_hears(broker)
+        test_a_role_cannot_publish_beyond_its_rights(broker, Role.BENCH, "gnd/1/sat/pi/tm")
 
 
 def test_a_running_broker_is_used_by_its_url(broker):

@@ -59,11 +59,14 @@ WRONG = [
     (Control.FAULT, {"payload": "pi", "kind": "seu", "variates": []}, "0 numbers; a fault takes 4"),
     (Control.FAULT, {"payload": "pi", "kind": "seu", "force": 1}, "force"),
     (Control.WINDOW, {"action": "open", "duration_s": -5}, "duration_s = -5"),
+    (Control.WINDOW, b'{"action": "open", "duration_s": 1e-320}', "greater than or equal to 1"),
+    (Control.WINDOW, {"action": "cut", "duration_s": 0.999}, "greater than or equal to 1"),
     (Control.WINDOW, {"action": "open", "duration_s": "5"}, "duration_s = '5'"),
     (Control.WINDOW, b'{"action": "open", "duration_s": 1e999}', "duration_s"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "station": "a/b"}, "station"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "rate_bps": 0}, "rate_bps"),
     (Control.CLOCK, b"x" * 5000, "longer than 4096"),
+    (Control.FAULT, b'{"id": "%s"}' % (b"x" * 2**20), "longer than 4096"),
 ]
 
 

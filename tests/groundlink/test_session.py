@@ -187,6 +187,27 @@ def test_opening_a_window_ends_a_cut(flight):
     assert log.times(LinkChanged) == [50.0, 60.0]
 
 
+NO_LENGTH = [(50.0, 1e-320), (50.0, 0.0), (50.0, -5.0), (50.0, math.nan), (1e17, 1.0)]
+
+
+@pytest.mark.parametrize(("t_s", "duration_s"), NO_LENGTH)
+@pytest.mark.parametrize("window", [open_window, cut])
+def test_a_window_without_length_beside_its_time_is_nothing(flight, window, t_s, duration_s):
+    log = flight()
+    log.at(t_s, window(duration_s))
+    assert log.fly().log == []
+
+
+def test_a_window_without_length_does_not_end_a_cut(flight):
+    log = flight()
+    log.contact(0.0, 100.0)
+    log.at(10.0, cut(20.0))
+    log.at(15.0, open_window(1e-320))
+    log.at(16.0, cut(1e-320))
+    log.fly()
+    assert log.times(LinkChanged) == [0.0, 10.0, 30.0, 100.0]
+
+
 def test_a_damaged_frame_costs_its_message_and_says_so(flight):
     log = flight(bit_error_rate=0.01)
     log.say(0.0, body_bytes=5_000, kind=PRODUCT)

@@ -1,15 +1,17 @@
 import pytest
 
 from firmware_bridge.board import Booted, Task, WorkFinished, WorkResult
-from firmware_bridge.faults import Outcome
+from firmware_bridge.faults import FaultEvent, FaultKind, Outcome
 from payloads.computer import ComputerRules, PayloadComputer
 from payloads.events import (
     Completed,
     OvercurrentTripped,
     ReloadDue,
+    Reloaded,
     Schedule,
     SetPoint,
     StartWork,
+    StrikeBoard,
     SupplyOffered,
     SwitchSupply,
     TripCrossed,
@@ -101,6 +103,32 @@ def test_a_power_cycle_gives_the_supply_back_after_a_pause(computer):
     assert again.at_s == 15.0
 
 
+def test_a_breaker_that_opens_on_a_shed_payload_changes_nothing(computer):
+    computer.react(0.0, job(1))
+    computer.shed()
+    assert computer.react(10.0, OvercurrentTripped("pi", 1)) == []
+    assert SwitchSupply("pi", on=True) in computer.restore()
+
+
+def test_a_second_power_cycle_before_the_first_is_over_starts_the_pause_again(computer):
+    (*_, first) = computer.react(10.0, OvercurrentTripped("pi", 1))
+    (*_, second) = computer.react(12.0, OvercurrentTripped("pi", 2))
+    assert computer.react(first.at_s, first.event) == []
+    assert SwitchSupply("pi", on=True) in computer.react(second.at_s, second.event)
+
+
+def test_jobs_released_during_a_power_cycle_wait_for_the_boot(computer):
+    (*_, again) = computer.react(10.0, OvercurrentTripped("pi", 1))
+    assert computer.react(12.0, job(1)) == []
+    assert of(StartWork, computer.react(15.0, again.event)) == []
+    assert of(StartWork, computer.react(50.0, Booted("pi")))[0].order.job == 1
+
+
+def test_a_fault_strikes_the_board(computer):
+    fault = FaultEvent("pi", FaultKind.SEU, (0.1, 0.2, 0.3, 0.4))
+    assert computer.react(1.0, fault) == [StrikeBoard("pi", fault)]
+
+
 def test_a_supply_offered_before_the_payload_was_shed_is_void(computer):
     (*_, again) = computer.react(10.0, OvercurrentTripped("pi", 1))
     computer.shed()
@@ -128,6 +156,44 @@ def test_a_reload_waits_for_the_job_under_way_and_goes_before_the_next(computer)
     assert start.order.task is Task.RELOAD
     (start,) = of(StartWork, computer.react(10.0, WorkFinished("pi", 0, None)))
     assert start.order.job == 2
+
+
+def test_the_first_reload_is_due_a_period_after_the_start(computer):
+    assert computer.begin(0.0) == [Schedule(1000.0, ReloadDue("pi"))]
+
+
+def test_a_reload_starts_at_once_on_an_idle_board_and_keeps_jobs_waiting(computer):
+    (start,) = of(StartWork, computer.react(5.0, ReloadDue("pi")))
+    assert start.order.task is Task.RELOAD
+    assert of(StartWork, computer.react(5.5, job(1))) == []
+    assert of(Reloaded, computer.react(6.5, WorkFinished("pi", 0, None))) == [Reloaded("pi")]
+
+
+def test_a_board_that_hangs_in_a_reload_is_restarted_and_no_job_is_lost(computer):
+    computer.react(5.0, ReloadDue("pi"))
+    actions = computer.react(65.0, WatchdogDue("pi"))
+    assert SwitchSupply("pi", on=False) in actions
+    assert of(JobLost, actions) == []
+
+
+def test_a_boot_makes_a_reload_that_was_due_needless(computer):
+    computer.react(0.0, job(1))
+    computer.react(5.0, ReloadDue("pi"))
+    computer.react(10.0, OvercurrentTripped("pi", 1))
+    computer.react(15.0, SupplyOffered("pi", 2))
+    computer.react(16.0, job(2))
+    (start,) = of(StartWork, computer.react(50.0, Booted("pi")))
+    assert (start.order.task, start.order.job) == (Task.RUN, 2)
+
+
+def test_an_answer_to_a_job_that_was_given_up_is_passed_over(computer):
+    computer.react(0.0, job(1))
+    computer.react(10.0, OvercurrentTripped("pi", 1))
+    assert computer.react(10.0, WorkFinished("pi", 1, ANSWER)) == []
+    computer.react(15.0, SupplyOffered("pi", 2))
+    computer.react(16.0, job(2))
+    computer.react(50.0, Booted("pi"))
+    assert computer.react(51.0, WorkFinished("pi", 1, ANSWER)) == []
 
 
 def test_the_governor_goes_down_and_up_its_trip_points(computer):

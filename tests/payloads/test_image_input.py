@@ -116,7 +116,10 @@ def test_a_layout_that_fits_both_ways_must_be_said():
         (wanting(1, 13, 64, 64), "no axis has 1 (grey) or 3 (RGB) channels"),
         (wanting(1, 3, 4, 4, dtype=TensorProto.BOOL), "an image can be given as float32"),
         (wanting(1, 3, 4, 4, input_scale="small"), "metadata input_scale = 'small'"),
-        (wanting(1, 3, 4, 4, expects_range="1,0"), "expects_range = (1.0, 0.0) must be a low"),
+        (
+            wanting(1, 3, 4, 4, expects_range="1,0"),
+            "its metadata expects_range = '1,0' must be a low",
+        ),
     ],
 )
 def test_an_input_that_is_no_image_is_refused(model, sentence):
@@ -138,21 +141,97 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
     assert sentence in refusal(wanting(1, 3, 64, 64), **settings)
 
 
+@pytest.mark.parametrize("edge", [0, -1, 2049, 100_000])
+def test_a_size_that_no_camera_gives_is_refused_before_the_flight(edge):
+    found = refusal(wanting(1, 3, 64, edge))
+    assert found.endswith("its width must be 1..2048 px, or open: export it that way")
+    assert "its height must be 1..2048 px" in refusal(wanting(1, edge, 64, 3))
+    sentence = f"payload.pi.height_px = {edge} must be 1..2048 px, such as 64"
+    assert sentence in refusal(wanting(1, 3, "h", "w"), height_px=edge)
+    assert spec(wanting(1, 3, 1, 2048)).shape == (1, 3, 1, 2048)
+
+
+ALL_TYPES = ["FLOAT", "FLOAT16", "DOUBLE", "UINT8", "INT8", "UINT16", "INT16", "INT32"]
+
+
+@pytest.mark.parametrize("dtype", ALL_TYPES)
+@pytest.mark.parametrize(
+    ("settings", "metadata", "origin"),
+    [
+        ({"scale": 1e308}, {}, "payload.pi.scale = 1e+308"),
+        ({"scale": -1e308}, {}, "payload.pi.scale = -1e+308"),
+        ({"scale": 0.0}, {}, "payload.pi.scale = 0.0"),
+        ({"scale": 1e-320}, {}, "payload.pi.scale = 1e-320"),
+        ({"mean": 1e308}, {}, "payload.pi.mean = 1e+308"),
+        ({"std": 1e-308, "mean": -1e10}, {}, "payload.pi.mean = -10000000000.0, payload.pi.std ="),
+        ({"std": 1e308}, {}, "payload.pi.std = 1e+308"),
+        ({}, {"input_scale": "1e308"}, "its metadata input_scale = '1e308'"),
+        ({}, {"input_scale": "0"}, "its metadata input_scale = '0'"),
+    ],
+)
+def test_a_scale_without_sense_is_one_sentence_with_its_origin(dtype, settings, metadata, origin):
+    text = refusal(
+        wanting(1, 3, 8, 8, dtype=TensorProto.DataType.Value(dtype), **metadata), **settings
+    )
+    assert f"with {origin}" in text
+    assert "say for example payload.pi.scale = " in text
+    assert ("payload.pi" in text.split(";")[1]) == bool(settings)  # no setting nobody gave
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "-inf", "1/0", "1/1e-320", ","])
+def test_metadata_that_is_no_finite_number_is_not_blamed_on_the_user(text):
+    found = refusal(wanting(1, 3, 8, 8, input_scale=text))
+    assert f"its metadata input_scale = {text!r} is no finite number" in found
+    assert "payload.pi" not in found
+    assert spec(wanting(1, 3, 8, 8, input_scale=text), scale=0.1).table.max() < 26.0
+
+
+def test_a_range_too_wide_for_numbers_is_refused_with_its_origin():
+    wide = refusal(wanting(1, 3, 8, 8), expects_range=(-1e308, 1e308))
+    assert "payload.pi.expects_range = (-1e+308, 1e+308) must be a low and a high" in wide
+    found = refusal(wanting(1, 3, 8, 8, expects_range="0,1e300"))
+    assert "with its metadata expects_range = '0,1e300', pixels 0..255 become 0..1e+300" in found
+
+
+def test_a_scale_per_channel_in_the_metadata_is_not_cut_to_the_first():
+    found = spec(wanting(1, 3, 8, 8, input_scale="1, 1/2, 1/4"))
+    assert found.table[:, 4].tolist() == [4.0, 2.0, 1.0]
+    wrong = refusal(wanting(1, 3, 8, 8, input_scale="1, 1/2"))
+    assert "its metadata input_scale = '1, 1/2' must be one finite number" in wrong
+
+
+def test_an_integer_within_the_slack_of_its_limit_does_not_wrap_around():
+    table = spec(wanting(1, 3, 8, 8, dtype=TensorProto.UINT16), scale=257.1).table
+    assert table[:, -1].tolist() == [65_535] * 3
+
+
+def test_names_of_many_lines_or_characters_stay_in_a_short_line():
+    found = refusal(wanting("a\0\n\x1b[2Jb", 13, 4, 4))
+    assert found.isprintable()
+    assert "a\\x00\\n\\x1b[2Jb" in found
+    found = refusal(wanting("n" * 10_000, 13, 4, 4))
+    assert len(found) < 1000
+    assert found.endswith("no axis has 1 (grey) or 3 (RGB) channels, and a camera gives these")
+
+
 def test_values_outside_the_expected_range_are_explained():
     text = refusal(wanting(1, 3, 64, 64, expects_range="0,1"), scale=1.0)
-    assert "turn pixels 0..255 into 0..255, but the model expects 0..1" in text
+    assert (
+        "with payload.pi.scale = 1.0, pixels 0..255 become 0..255, but the model expects 0..1"
+        in text
+    )
     assert "payload.pi.scale = 0.00392157, mean = 0, std = 1" in text
 
 
 def test_pixels_scaled_twice_are_explained():
     text = refusal(wanting(1, 3, 64, 64), scale=1 / 255, expects_range=(0.0, 255.0))
-    assert "into 0..1, hardly any of the expected 0..255" in text
+    assert "become 0..1, hardly any of the expected 0..255" in text
     assert "hardly any" in refusal(wanting(1, 3, 4, 4, dtype=TensorProto.UINT8), scale=1 / 255)
 
 
 def test_values_that_an_integer_input_cannot_hold_are_explained():
     text = refusal(wanting(1, 3, 64, 64, dtype=TensorProto.INT8), scale=1.0)
-    assert "into 0..255, but int8 holds -128..127" in text
+    assert "become 0..255, but int8 holds -128..127" in text
     assert "scale = 1, mean = 128, std = 1" in text
 
 

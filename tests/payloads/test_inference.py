@@ -455,6 +455,147 @@ def test_a_rehearsal_finds_answers_that_do_not_fit(model, selection, sentence):
     assert sentence in str(caught.value)
 
 
+def picker():
+    """Return a model that crashes on a picture whose first pixel is bright."""
+    nodes = [
+        node("Slice", "tile from to axes", "pixel"),
+        node("Mul", "pixel hundred", "far"),
+        node("Cast", "far", "index", to=TensorProto.INT64),
+        node("Reshape", "index flat", "place"),
+        node("Gather", "row place", "scores"),
+    ]
+    weights = {
+        "from": np.zeros(4, np.int64),
+        "to": np.ones(4, np.int64),
+        "axes": np.arange(4),
+        "hundred": np.array([100.0], np.float32),
+        "flat": np.array([1], np.int64),
+        "row": np.arange(30, dtype=np.float32),
+    }
+    return load(nodes, weights, opset=13)
+
+
+class BrighteningCamera:
+    def tile(self, t_s):
+        return Tile(np.full((8, 8, 3), int(t_s), np.uint8), "grey", cloud_fraction=0.5, sunlit=True)
+
+
+def test_a_crash_on_one_picture_does_not_end_the_flight():
+    work = flying(picker(), BrighteningCamera())
+    assert work.rehearse(0.0).figures["scores"] == 0.0
+    lost = work.run(255.0)
+    assert (lost.label, lost.outcome, lost.product) == ("-", Outcome.DUE, b"")
+    assert lost.figures == {"cloud_fraction_truth": 0.5}
+    work.strike(fault(FaultKind.SET))
+    work.strike(at("row", (29,), 3))
+    assert work.run(255.0).outcome is Outcome.DUE
+    work.reload()
+    assert work.run(0.0).outcome is Outcome.NOMINAL
+    with pytest.raises(ModelError, match="does not run"):
+        work.rehearse(255.0)
+
+
+def test_a_transient_is_spent_by_a_crash_that_it_did_not_cause():
+    work = flying(picker(), BrighteningCamera())
+    work.strike(fault(FaultKind.SET))
+    assert work.run(255.0).outcome is Outcome.DUE
+    assert work.run(0.0).outcome is Outcome.NOMINAL
+
+
+@pytest.mark.parametrize("chance", [{}, {"seed": 7.0}], ids=["without seed", "seeded"])
+def test_a_model_of_chance_does_not_fly(chance):
+    nodes = [
+        node("RandomUniform", "", "dice", shape=[1, 4], **chance),
+        node("ReduceMean", "tile", "one", axes=[1, 2, 3], keepdims=0),
+        node("Mul", "dice one", "scores"),
+    ]
+    with pytest.raises(ModelError, match="answers the same picture differently each time"):
+        flying(load(nodes, {})).rehearse()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gain", "found"),
+    [
+        ([node("Mul", "one gain", "scores")], math.nan, "nan"),
+        ([node("Mul", "one gain", "scores")], math.inf, "inf"),
+        ([node("Mul", "one gain", "minus"), node("Log", "minus", "scores")], -1.0, "nan"),
+    ],
+    ids=["NaN weights", "infinite weights", "logarithm of a negative"],
+)
+def test_a_model_whose_answers_are_never_finite_does_not_fly(nodes, gain, found):
+    mean = node("ReduceMean", "tile", "one", axes=[1, 2, 3], keepdims=0)
+    work = flying(load([mean, *nodes], {"gain": np.array([[gain, 1.0]], np.float32)}))
+    with pytest.raises(ModelError, match=f"output 'scores' holds {found} though nothing was"):
+        work.rehearse()
+
+
+def test_a_second_output_that_is_not_finite_is_named():
+    nodes = [
+        node("ReduceMean", "tile", "scores", axes=[1, 2, 3], keepdims=0),
+        node("Div", "zero zero", "fraction"),
+    ]
+    model = load(nodes, {"zero": np.zeros(1, np.float32)}, outputs=("scores", "fraction"))
+    with pytest.raises(ModelError, match="output 'fraction' holds nan"):
+        flying(model).rehearse()
+
+
+def figures_alone(**metadata):
+    nodes = [node("ReduceMean", "tile", "brightness", axes=[1, 2, 3], keepdims=0)]
+    return load(nodes, {}, outputs=("brightness",), **metadata)
+
+
+@pytest.mark.parametrize(
+    ("model", "selection", "key", "sentence"),
+    [
+        (figures_alone(), Selection(("a", "b")), "labels", "so labels have nothing to name"),
+        (figures_alone(), Selection(keep=frozenset({"a"})), "keep", "keep has no label"),
+        (figures_alone(), Selection(keep=frozenset()), "keep", "keep has no label"),
+        (figures_alone(keep="a"), Selection(keep=frozenset({"a"})), "model", "keep has no label"),
+        (sorter(), Selection(("a", "b")), "labels", "there are 2 labels (a, b)"),
+        (sorter(labels="a,b"), Selection(), "model", "there are 2 labels (a, b)"),
+        (sorter(labels="a,b"), Selection(("a", "b")), "model", "there are 2 labels (a, b)"),
+        (sorter(), Selection(("a", "b", "c", "a")), "labels", "name 'a' 2 times; give each score"),
+        (sorter(labels="a,b,c,a"), Selection(), "model", "name 'a' 2 times; give each score"),
+        (sorter(), Selection(keep=frozenset({"ice"})), "keep", "knows no label 'ice' to keep"),
+        (sorter(keep="ice"), Selection(keep=frozenset({"ice"})), "model", "no label 'ice'"),
+    ],
+)
+def test_labels_that_do_not_fit_point_to_who_gave_them(model, selection, key, sentence):
+    with pytest.raises(ModelError) as caught:
+        flying(model, selection=selection).rehearse()
+    assert caught.value.key == key
+    assert sentence in str(caught.value)
+
+
+def test_labels_in_a_file_without_classes_do_not_ground_it():
+    model = figures_alone(labels="cloud,land")
+    assert flying(model, selection=Selection(model.labels)).rehearse().label == "-"
+
+
+def test_labels_of_many_lines_do_not_break_the_line():
+    with pytest.raises(ModelError) as caught:
+        flying(sorter(), selection=Selection(("a\nb\0", "c" * 10_000))).rehearse()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+def test_names_with_control_characters_fly():
+    tile = helper.make_tensor_value_info("ti\0le\n", TensorProto.FLOAT, ["n\0", 3, 8, 8])
+    mean = helper.make_node("ReduceMean", ["ti\0le\n"], ["sco\0res"], axes=[2, 3], keepdims=0)
+    work = flying(load([mean], {}, inputs=tile, outputs=("sco\0res",)))
+    assert work.rehearse().label in ("0", "1", "2")
+
+
+def test_scores_of_the_largest_doubles_do_not_warn():
+    nodes = [
+        node("ReduceMean", "tile", "one", axes=[1, 2, 3], keepdims=0),
+        node("Cast", "one", "wide", to=TensorProto.DOUBLE),
+        node("Mul", "wide row", "scores"),
+    ]
+    model = load(nodes, {"row": np.array([[1.7e308, -1.7e308]])})
+    assert flying(model, WhiteCamera()).run(0.0).score == 1.0
+
+
 def test_a_rehearsal_finds_a_model_that_does_not_run():
     nodes = [node("Reshape", "tile shape", "scores")]
     work = flying(load(nodes, {"shape": np.array([7, 7], np.int64)}))

@@ -1,4 +1,5 @@
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -214,6 +215,43 @@ def test_a_graph_that_runs_in_circles_is_read_in_finite_time():
         ]
     )
     assert not loaded(circle).scores_are_probabilities
+
+
+def test_a_name_that_is_no_utf_8_is_refused_and_nothing_is_printed(capfd):
+    for part in (b"kernel", b"tile", b"GlobalAveragePool"):
+        data = conv_net().SerializeToString().replace(part, b"\xff" * len(part))
+        assert "is no UTF-8 text; export or copy it again" in refusal(data)
+    unknown = model([helper.make_node("NoSuch", ["tile"], ["scores"])]).SerializeToString()
+    with pytest.raises(ModelError, match="does not load"):
+        Session(unknown.replace(b"NoSuch", b"\xff" * 6), "bad.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_control_characters_in_names_do_not_break_the_line():
+    name = "a\0b\n\x1b[2J\u202e"
+    other = helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])
+    nodes = [helper.make_node("Add", ["tile", name], ["scores"])]
+    found = refusal(model(nodes, inputs=[IMAGE, other]).SerializeToString())
+    assert found.isprintable()
+    assert r"'a\x00b\n\x1b[2J\u202e'" in found
+    loose = model([helper.make_node(name, ["tile"], ["scores"])]).SerializeToString()
+    with pytest.raises(ModelError, match="does not load") as caught:
+        Session(loose, "two\nlines.onnx")
+    assert str(caught.value).isprintable()
+
+
+def test_a_very_long_name_does_not_bury_what_to_do():
+    other = helper.make_tensor_value_info("x" * 10**6, TensorProto.FLOAT, [1])
+    nodes = [helper.make_node("Identity", ["tile"], ["scores"])]
+    found = refusal(model(nodes, inputs=[IMAGE, other]).SerializeToString())
+    assert len(found) < 1000
+    assert found.endswith("give the others default values (initializers)")
+
+
+def test_an_error_points_to_the_model_unless_told_otherwise():
+    assert ModelError("m").key == "model"
+    again = pickle.loads(pickle.dumps(ModelError("m", "labels")))
+    assert (str(again), again.key) == ("m", "labels")
 
 
 def test_operations_are_counted_from_the_shapes():
