@@ -183,7 +183,7 @@ def _explained(file: Path, sentence: str) -> Iterator[None]:
     """Turn what a library raises on a damaged file into a sentence, and its warnings to nothing."""
     from PIL import Image
 
-    damages = (*DAMAGES, Image.DecompressionBombError)
+    damages: tuple[type[Exception], ...] = (*DAMAGES, Image.DecompressionBombError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -283,7 +283,7 @@ class _Reader:
         self, given: Range, expected: Range, what: str, better: Range | None = None
     ) -> ModelError:
         return self.error(
-            f"with {self.origins()}, pixels 0..255 become {_range(given)}, {what} "
+            f"with {self.origins()}, scaling turns pixels 0..255 into {_range(given)}, {what} "
             f"{_range(expected)}; {self.advice(better or expected)}"
         )
 

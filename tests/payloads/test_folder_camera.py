@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from payloads import folder_camera
 from payloads.folder_camera import FolderCamera
 
 RED, GREEN, GREY = (255, 0, 0), (0, 255, 0), (77, 77, 77)
@@ -176,11 +177,14 @@ def test_a_pipe_beside_pictures_does_not_wait_for_a_writer(tmp_path):
     assert FolderCamera.from_folder(tmp_path).names == ("b.png",)
 
 
-def test_a_million_tiny_tiles_do_not_fill_the_memory_once_enlarged(tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros((1000, 1, 1, 3), np.uint8))
-    with pytest.raises(ValueError, match="holds more than 341 pictures") as caught:
-        FolderCamera.from_folder(tmp_path, 2048, 2048)
-    assert "2048 x 2048 px; take some out" in str(caught.value)
+def test_a_million_tiny_tiles_do_not_fill_the_memory_once_enlarged(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_camera, "MAX_BYTES", 5 * 64 * 64 * 3)  # gigabytes take too long
+    np.save(tmp_path / "a.npy", np.zeros((5, 1, 1, 3), np.uint8))
+    assert len(FolderCamera.from_folder(tmp_path).pictures) == 5
+    np.save(tmp_path / "b.npy", np.zeros((10**6, 1, 1, 3), np.uint8))
+    with pytest.raises(ValueError, match="holds more than 5 pictures") as caught:
+        FolderCamera.from_folder(tmp_path)
+    assert "64 x 64 px; take some out" in str(caught.value)
 
 
 def test_a_palette_with_transparency_does_not_warn(tmp_path):
