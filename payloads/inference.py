@@ -19,7 +19,7 @@ from payloads.image_input import InputSpec
 from payloads.injection.memory import WeightMemory
 from payloads.injection.sites import SiteError, choose, flip
 from payloads.model import ModelError, ModelFile
-from payloads.outcome import compare
+from payloads.outcome import compare, finite
 from payloads.runtime import Arrays, Session
 from payloads.scene import Camera, Tile
 from payloads.storage import STORAGE, Cells
@@ -88,8 +88,8 @@ class Inference:
     def run(self, t_s: float) -> WorkResult:
         """Take a picture, decide what is in it and encode it if it is worth keeping.
 
-        A picture on which the model does not run, struck or not, ends in a
-        DUE: on board the runtime would crash there too, and the flight go on.
+        A picture on which the model does not run, or gives no finite answer,
+        ends in a DUE, struck or not: so it would on board, and the flight go on.
 
         Raises:
             ModelError: the camera's picture has another size than the input.
@@ -101,6 +101,8 @@ class Inference:
             golden = self._golden.run(tensor)
             outputs = self._session().run(self._disturbed(tensor)) if struck else golden
         except ModelError:  # the runtime crashed on it, as it would on board
+            return self._lost(tile)
+        if not finite(golden):
             return self._lost(tile)
         outcome = compare(golden, outputs) if struck else Outcome.NOMINAL
         return self._lost(tile) if outcome is Outcome.DUE else self._answer(tile, outputs, outcome)

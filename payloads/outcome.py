@@ -50,6 +50,11 @@ def compare(golden: Arrays, corrupted: Arrays) -> Outcome:
     return Outcome.SDC
 
 
+def finite(outputs: Arrays) -> bool:
+    """Return whether every number of an answer is finite."""
+    return all(output.dtype.kind != "f" or bool(np.isfinite(output).all()) for output in outputs)
+
+
 def _broke(golden: NDArray[np.generic], corrupted: NDArray[np.generic]) -> bool:
     if corrupted.dtype.kind != "f":
         return False

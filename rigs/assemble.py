@@ -213,7 +213,8 @@ def inference(
         work = Inference(file, camera, spec, Selection(labels, keep))
         work.rehearse()
     except ModelError as error:
-        raise sheet.error(f"{path}.model", table.model, str(error)) from error
+        value = getattr(table, error.key)
+        raise sheet.error(f"{path}.{error.key}", value, str(error)) from error
     return work
 
 

@@ -623,3 +623,18 @@ def test_work_that_is_none_answers_the_same_and_holds_nothing():
     assert work.run(0.0) is work.run(60.0)
     assert work.strike(fault(FaultKind.SEU)) is None
     work.reload()
+
+
+def test_an_answer_that_turns_out_not_finite_in_flight_is_a_due():
+    # the logarithm of brightness less a half: fine on a bright picture, NaN on a dark one
+    nodes = [
+        node("ReduceMean", "tile", "mean", axes=[1, 2, 3], keepdims=0),
+        node("Sub", "mean half", "above"),
+        node("Log", "above", "log"),
+        node("Mul", "log gain", "scores"),
+    ]
+    weights = {"half": np.array([0.5], np.float32), "gain": np.array([[1.0, 2.0]], np.float32)}
+    work = flying(load(nodes, weights), BrighteningCamera())
+    work.rehearse(250.0)
+    assert work.run(250.0).outcome is Outcome.NOMINAL
+    assert work.run(10.0).outcome is Outcome.DUE
