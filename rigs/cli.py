@@ -140,7 +140,9 @@ def fault(folder: Path | None, kind: str, payload: str) -> None:
 
 @inject.command()
 @click.argument("action", type=click.Choice(["open", "cut"]))
-@click.option("--duration", type=float, default=300.0, show_default=True, help="Mission seconds.")
+@click.option(
+    "--duration", type=float, default=300.0, show_default=True, help="Mission s, at least 1."
+)
 @click.option("--station", default=None, help="The station; without it, bench or all.")
 @click.option("--rate-bps", type=float, default=None, help="Rate; without it, the link's.")
 @click.pass_obj

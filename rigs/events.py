@@ -44,6 +44,10 @@ class SunlightChanged:
 
 @dataclass(frozen=True, slots=True)
 class FlightEnded:
-    """The flight is over; ``complete`` unless it was broken off before its horizon."""
+    """The flight is over; ``complete`` unless it was broken off before its horizon.
+
+    ``trouble`` says how the carrier of the link failed, if it did.
+    """
 
     complete: bool
+    trouble: str = ""

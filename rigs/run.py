@@ -51,6 +51,7 @@ from rigs.events import FlightEnded, SunlightChanged
 from rigs.records import Recorder
 from rigs.timeline import Timeline
 
+DRAIN_LIMIT_S = 2.0  # host seconds that a broker has for what is on its way at the end
 Action = SatelliteAction | LinkAction
 
 
@@ -91,11 +92,15 @@ def run(rig: Rig) -> None:
 def finish(rig: Rig) -> None:
     """Write down the state at the end of a flight, and check that the link's accounts close."""
     t_s = rig.timeline.now_s
+    rig.link.drain(DRAIN_LIMIT_S)
+    for event in rig.timeline.take(FrameArrived):
+        for action in _decide(rig, t_s, event):
+            _perform(rig, t_s, action)
     for action in rig.session.give_up(t_s):
         _perform(rig, t_s, action)
     rig.records.write(t_s, rig.satellite.housekeeping(t_s))
     rig.records.write(t_s, rig.session.counts)
-    rig.records.write(t_s, FlightEnded(complete=not rig.stopped))
+    rig.records.write(t_s, FlightEnded(not rig.stopped, rig.link.trouble()))
     rig.session.check()
 
 

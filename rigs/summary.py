@@ -169,6 +169,7 @@ class Tally:
             "seed": start["seed"],
             "mode": start["mode"],
             "complete": self.end is not None and self.end["complete"],
+            "trouble": self.end["trouble"] if self.end is not None else "",
             "horizon_s": start["horizon_s"],
             "flown_s": self.t_s,
             "acceleration": start["acceleration"],

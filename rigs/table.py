@@ -19,6 +19,8 @@ def show(summary: Summary, report: Path, console: Console | None = None) -> None
     console.print(_table(summary))
     if not summary["complete"]:
         console.print(f"Broken off at {_clock(summary['flown_s'])}: partial results.", style="bold")
+    if summary["trouble"]:
+        console.print(Text(f"Trouble: {summary['trouble']}"), style="bold")
     console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 

@@ -46,6 +46,14 @@ class Timeline:
             self.now_s = max(self.now_s, t_s)
             return t_s
 
+    def take(self, kind: type) -> list[object]:
+        """Take every event of a kind, whenever it is due, in order; for the end of a flight."""
+        with self._lock:
+            taken = sorted(entry for entry in self._heap if isinstance(entry[2], kind))
+            self._heap = [entry for entry in self._heap if not isinstance(entry[2], kind)]
+            heapq.heapify(self._heap)
+        return [event for _, _, event in taken]
+
     def pop(self, until_s: float) -> tuple[float, object] | None:
         """Take the next event at or before ``until_s``, and move the present to it."""
         with self._lock:

@@ -21,7 +21,7 @@ COMPUTED = (
     "outcomes",
 )  # the model really ran
 OF_BOARD = ("jobs", "energy_j", "latency_s", "throttled_s", "operating_points", "outages")
-HEADLINE = ("scenario", "seed", "mode", "complete", "versions")  # stands elsewhere
+HEADLINE = ("scenario", "seed", "mode", "complete", "trouble", "versions")  # stands elsewhere
 
 
 @dataclass(frozen=True, slots=True)

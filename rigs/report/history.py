@@ -129,6 +129,7 @@ class History:
         """Fold ``records``, of which the last ones may be missing."""
         self.start: Record = {}
         self.complete = False
+        self.trouble = ""
         self.t_s = 0.0
         self.payloads: dict[str, Aboard] = {}
         self.contacts: list[Heard] = []
@@ -190,6 +191,7 @@ class History:
                 self._begin(record)
             case "flight-ended":
                 self.complete = record["complete"]
+                self.trouble = record.get("trouble", "")
             case "sunlight-changed":
                 self._sunlight.append((t_s, "sunlit" if record["sunlit"] else "eclipse"))
             case "mode-changed":

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,12 +41,12 @@ def broker(request):
 class Rehearsal:
     """Flies in a process of its own, since a broker dies with the thread that started it."""
 
-    def __init__(self, folder, broker, *words):
+    def __init__(self, folder, broker, *words, rate=RATE):
 
         self.folder = folder
         command = [sys.executable, "-m", "rigs.cli", "run", "--out", str(folder)]
         self.process = subprocess.Popen(
-            [*command, "--rate", str(RATE), "--broker", broker, *words],
+            [*command, "--rate", str(rate), "--broker", broker, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -158,3 +159,35 @@ def test_ctrl_c_ends_a_rehearsal_with_results(tmp_path, broker):
     assert "Traceback" not in err
     assert not json.loads((tmp_path / "r" / "summary.json").read_text())["complete"]
     assert not (tmp_path / "r" / "session.toml").exists()
+
+
+@pytest.mark.mosquitto
+def test_a_broker_that_dies_is_no_secret(tmp_path):
+    flight = Rehearsal(tmp_path / "r", "mosquitto", "--until", "9000")
+    flight.session()
+    ends_s = time.monotonic() + PATIENCE_S
+    while not records_of(tmp_path / "r", "completed"):
+        assert time.monotonic() < ends_s
+    children = children_of(flight.process.pid)
+    assert children
+    for pid in children:
+        os.kill(pid, 9)
+    out = flight.land()
+    assert "Trouble: broker" in out
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    assert "went away" in summary["trouble"]
+    assert "went away" in (tmp_path / "r" / "report.html").read_text()
+
+
+def children_of(pid):
+    """Return the children of a process, from /proc."""
+    text = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text()
+    return [int(child) for child in text.split()]
+
+
+@pytest.mark.mosquitto
+def test_a_flight_faster_than_its_broker_still_gets_its_frames(tmp_path):
+    flight = Rehearsal(tmp_path / "r", "mosquitto", "--until", "12000", rate=60_000.0)
+    flight.land()
+    frames = json.loads((tmp_path / "r" / "summary.json").read_text())["link"]["frames"]
+    assert frames["received"] + frames["corrupt"] == frames["sent"] > 100
