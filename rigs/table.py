@@ -70,8 +70,8 @@ def _power(summary: Summary) -> str:
 def _payload(name: str, payload: Summary) -> list[Row]:
     jobs, die_c, outages = payload["jobs"], payload["die_c"], payload["outages"]
     latency_s, outcomes = payload["latency_s"], payload["outcomes"]
-    p50 = "-" if latency_s["p50"] is None else f"{latency_s['p50']:.1f} s"
-    p99 = "-" if latency_s["p99"] is None else f"{latency_s['p99']:.1f} s"
+    p50 = "-" if latency_s["p50"] is None else f"{latency_s['p50']:.3g} s"
+    p99 = "-" if latency_s["p99"] is None else f"{latency_s['p99']:.3g} s"
     return [
         (name, f"{payload['model']} on {payload['board']} (emulated)"),
         (

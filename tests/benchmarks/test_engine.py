@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from flights import EMULATION
 
-from payloads.thermal import STEFAN_BOLTZMANN, ZERO_CELSIUS_K
+from payloads.thermal import STEFAN_BOLTZMANN, ZERO_CELSIUS_K, earth_view
 from rigs import assemble
 from rigs.build import Options, build
 from rigs.reading import read_scenario
@@ -79,6 +79,10 @@ def plain_loop(tape, times, loads, payloads):
         array_w += panel.area_m2 * lit * table.efficiency * table.packing * table.conversion
     normal = np.array(assemble.FACING[radiator.facing])
     heat_w += radiator.area_m2 * radiator.absorptivity * np.maximum(tape.sun_w_m2 @ normal, 0.0)
+    radii = 1.0 + tape.altitude_km / assemble.EARTH_RADIUS_KM
+    share = earth_view(normal[2], radii) * radii**2
+    heat_w += radiator.area_m2 * radiator.absorptivity * share * tape.albedo_w_m2
+    heat_w += radiator.area_m2 * radiator.emissivity * share * tape.earth_ir_w_m2
     seconds = np.arange(scenario.horizon_s) + 0.5
     array_w = np.interp(seconds, tape.knots_s, array_w).tolist()
     heat_w = np.interp(seconds, tape.knots_s, heat_w).tolist()
