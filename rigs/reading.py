@@ -120,6 +120,8 @@ def _merged(under: Raw, over: Raw) -> Raw:
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict) and key not in WHOLE
-        merged[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+        if isinstance(below, dict) and isinstance(value, dict) and key not in WHOLE:
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
     return merged

@@ -96,7 +96,8 @@ class BoardProfile(BaseModel):
 def shipped_profiles() -> list[str]:
     """Return the names of the boards that highbay has a profile of."""
     folder = resources.files("firmware_bridge.boards") / "profiles"
-    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.suffix == ".toml")  # type: ignore[attr-defined]
+    names = [file.name for file in folder.iterdir() if file.name.endswith(".toml")]
+    return sorted(name.removesuffix(".toml") for name in names)
 
 
 def shipped_profile_text(name: str) -> str:
