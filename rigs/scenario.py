@@ -18,6 +18,7 @@ Watts = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]  # a data c
 Area = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 FIRST_YEAR, LAST_YEAR = 1957, 2099  # what the Sun's series and a TLE's epoch are good for
+LEAST_GAP_V = 0.0099  # between thresholds: 10 mV, less rounding; closer ones would flutter
 SHORTEST_RADIATOR_S, SHORTEST_DIE_S = 60.0, 1.0  # time constants
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
 
@@ -119,8 +120,11 @@ class EpsTable(Table):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.max_v > self.normal_v > self.safe_v > self.critical_v:
-            raise ValueError("max_v > normal_v > safe_v > critical_v must hold")
+        volts = (self.max_v, self.normal_v, self.safe_v, self.critical_v)
+        if any(above - below < LEAST_GAP_V for above, below in pairwise(volts)):
+            raise ValueError(
+                "max_v > normal_v > safe_v > critical_v must hold, each 10 mV apart or more"
+            )
         return self
 
 
@@ -174,7 +178,7 @@ class TripTable(Table):
     """A trip point of the governor."""
 
     above_c: Finite
-    hysteresis_c: Positive
+    hysteresis_c: Annotated[float, Field(ge=0.1, allow_inf_nan=False)]
     point: str
 
 
