@@ -60,7 +60,9 @@ def run_command(
     replay: Path | None,
     broker: str | None,
 ) -> None:
-    """Fly a mission: SCENARIO is a shipped one by name, or a file.
+    """Fly a mission.
+
+    SCENARIO is a shipped one by name, or a file.
 
     Without one it is first-light, or that of the flight to replay.
     """
@@ -84,7 +86,7 @@ def scenarios() -> None:
     from rigs.shipped import parse, shipped
 
     for name, text in shipped("scenarios").items():
-        click.echo(f"{name:20} {parse(text, name).get('description', '')}")
+        click.echo(f"{name:12} {parse(text, name).get('description', '')}")
 
 
 @main.command()
@@ -93,13 +95,13 @@ def rigs() -> None:
     from rigs.shipped import parse, shipped
 
     for name, text in shipped("benches").items():
-        click.echo(f"{name:20} {parse(text, name).get('description', '')}")
+        click.echo(f"{name:12} {parse(text, name).get('description', '')}")
 
 
 @main.command()
 @click.argument("scenario")
 def validate(scenario: str) -> None:
-    """Check a scenario as far as flying it would: files, models, shapes."""
+    """Check a scenario without flying it."""
     from rigs.build import Options, build
     from rigs.reading import read_scenario
     from rigs.records import Records
@@ -113,7 +115,7 @@ def validate(scenario: str) -> None:
 @main.command("report")
 @click.argument("folder", type=_FILE)
 def report_command(folder: Path) -> None:
-    """Make summary and report of a results FOLDER again, from its records."""
+    """Make summary and report of a FOLDER again."""
     from rigs.flight import read_back, write_summary
 
     summary = read_back(folder)
@@ -125,7 +127,7 @@ def report_command(folder: Path) -> None:
 @click.option("--in", "folder", type=_FILE, default=None, help="Results folder of the mission.")
 @click.pass_context
 def inject(ctx: click.Context, folder: Path | None) -> None:
-    """Put a fault or a contact into a mission that flies on the wall clock."""
+    """Put a fault or a contact into a flying mission."""
     ctx.obj = folder
 
 
@@ -222,7 +224,7 @@ def _progress(name: str, horizon_s: float) -> Iterator[Progress]:
 
         def show(t_s: float) -> None:
             bar.update(
-                task, completed=t_s, clock=f"{t_s / 3600.0:5.1f} h of {horizon_s / 3600.0:g} h"
+                task, completed=t_s, clock=f"{t_s / 3600.0:5.1f} h of {horizon_s / 3600.0:.3g} h"
             )
 
         yield show
