@@ -28,15 +28,25 @@ BROKERS = [
 ]
 
 
-@pytest.fixture(params=BROKERS)
-def broker(request):
+def there_or_skip(name):
+    """Return a broker's name if it is installed; else skip, or fail where it is required."""
     there = {
         "mosquitto": find_mosquitto() is not None,
         "amqtt": importlib.util.find_spec("amqtt") is not None,
-    }[request.param]
+    }[name]
     if not there and os.environ.get("HIGHBAY_REQUIRE_PROGRAMS") != "1":
-        pytest.skip(f"{request.param} is not installed")
-    return request.param
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+@pytest.fixture(params=BROKERS)
+def broker(request):
+    return there_or_skip(request.param)
+
+
+@pytest.fixture
+def mosquitto():
+    return there_or_skip("mosquitto")
 
 
 class Rehearsal:
@@ -131,10 +141,10 @@ def test_a_rehearsal_decides_as_the_emulation_does(tmp_path, broker):
 
 
 @pytest.mark.mosquitto
-def test_stock_clients_watch_and_inject(tmp_path):
+def test_stock_clients_watch_and_inject(tmp_path, mosquitto):
     if shutil.which("mosquitto_sub") is None and os.environ.get("HIGHBAY_REQUIRE_PROGRAMS") != "1":
         pytest.skip("mosquitto's own clients are not installed")
-    flight = Rehearsal(tmp_path / "r", "mosquitto", "--until", "9000")
+    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "9000")
     session = flight.session()
     port = session.url.rpartition(":")[2]
     who = ["-h", "127.0.0.1", "-p", port, "-u", session.username, "-P", session.password]
@@ -168,8 +178,8 @@ def test_ctrl_c_ends_a_rehearsal_with_results(tmp_path, broker):
 
 
 @pytest.mark.mosquitto
-def test_a_broker_that_dies_is_no_secret(tmp_path):
-    flight = Rehearsal(tmp_path / "r", "mosquitto", "--until", "9000")
+def test_a_broker_that_dies_is_no_secret(tmp_path, mosquitto):
+    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "9000")
     flight.session()
     ends_s = time.monotonic() + PATIENCE_S
     while not records_of(tmp_path / "r", "completed"):
@@ -192,8 +202,8 @@ def children_of(pid):
 
 
 @pytest.mark.mosquitto
-def test_a_flight_faster_than_its_broker_still_gets_its_frames(tmp_path):
-    flight = Rehearsal(tmp_path / "r", "mosquitto", "--until", "12000", rate=60_000.0)
+def test_a_flight_faster_than_its_broker_still_gets_its_frames(tmp_path, mosquitto):
+    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "12000", rate=60_000.0)
     flight.land()
     frames = json.loads((tmp_path / "r" / "summary.json").read_text())["link"]["frames"]
     assert frames["received"] + frames["corrupt"] == frames["sent"] > 100
