@@ -63,7 +63,7 @@ class PayloadComputer:
         self._shed = True
         self._watching = False  # a look of the watchdog is on the timeline
         self._answer_due_s = 0.0
-        self._offers = 0
+        self._offers = self._reloads = 0
 
     def react(self, t_s: float, event: ComputerEvent) -> list[ComputerAction]:
         """Return what is to be done about ``event``."""
@@ -85,16 +85,19 @@ class PayloadComputer:
                 return [] if self._shed else self._cycle(t_s, Loss.BREAKER)
             case ReloadDue():
                 self._reload_due = True
-                again = Schedule(t_s + self._rules.reload_every_s, event)
-                return [again, *self._start_next(t_s)]
+                return [*self._reload_later(), *self._start_next(t_s)]
             case SupplyOffered(offer=offer):
                 return self._switch_on() if offer == self._offers and not self._shed else []
             case _:
                 assert_never(event)
 
-    def begin(self, t_s: float) -> list[ComputerAction]:
-        """Return what starts the regular reloads."""
-        return [Schedule(t_s + self._rules.reload_every_s, ReloadDue(self.name))]
+    def begin(self) -> list[ComputerAction]:
+        """Return what starts the regular reloads, counted from mission start."""
+        return self._reload_later()
+
+    def _reload_later(self) -> list[ComputerAction]:
+        self._reloads += 1
+        return [Schedule(self._reloads * self._rules.reload_every_s, ReloadDue(self.name))]
 
     def shed(self) -> list[ComputerAction]:
         """Return what cuts the supply for good; work under way and waiting is lost."""

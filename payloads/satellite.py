@@ -95,6 +95,7 @@ class Satellite:
         self._full_j = bus.battery.charge_at_v(bus.eps.max_v)
         self._mode = bus.eps.mode_at(bus.battery.voltage_v(bus.start_charge_j))
         self._transmitting = False
+        self._looks = 0  # of housekeeping, the first at mission start
         self._payload_w = [0.0 for _ in self._names]
         self._surges = [0 for _ in self._names]
         self._kelvin = [bus.start_k for _ in (*self._names, "radiator")]
@@ -134,7 +135,9 @@ class Satellite:
                 self._set_mode(self._mode)
                 return []
             case HousekeepingDue():
-                return [self.housekeeping(t_s), Schedule(t_s + self._bus.housekeeping_s, event)]
+                self._looks += 1
+                next_s = self._looks * self._bus.housekeeping_s
+                return [self.housekeeping(t_s), Schedule(next_s, event)]
             case MissionStarted():
                 return self._start(t_s)
             case OvercurrentTripped(surge=surge) if surge != self._surge_of(event.payload):
@@ -311,7 +314,7 @@ class Satellite:
         actions: list[SatelliteAction] = [ModeChanged(self._mode, self._charge_j / J_PER_WH)]
         for computer in self._computers.values():
             actions += computer.restore() if self._mode is EpsMode.NORMAL else []
-            actions += computer.begin(t_s)
+            actions += computer.begin()
         return actions
 
     def _surge_of(self, payload: str) -> int:

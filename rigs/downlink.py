@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from firmware_bridge.faults import FaultLanded
 from groundlink.messages import Message, MessageKind
-from payloads.events import Completed, Housekeeping
+from payloads.events import Completed, Housekeeping, SwitchSupply
 from rigs.records import to_json
 
 TRUTH = "_truth"
@@ -53,14 +52,14 @@ class Downlink:
         )
         return self._message(MessageKind.TELEMETRY, OBC, t_s, body, TELEMETRY_PRIORITY)
 
-    def fault(self, t_s: float, landed: FaultLanded) -> Message:
-        """Return the report of a fault.
+    def supply(self, t_s: float, switched: SwitchSupply) -> Message:
+        """Return the report that a payload was switched, all that a satellite knows of a fault.
 
-        A satellite would not know of an upset in a weight; the bench does,
-        and says so to who watches the ground.
+        Why a board hung, or that a bit flipped in a weight, only the bench
+        knows; its records say so.
         """
-        body = to_json({"fault": landed.kind.value, "effective": landed.effective})
-        return self._message(MessageKind.EVENT, landed.payload, t_s, body, EVENT_PRIORITY)
+        body = to_json({"supply": "on" if switched.on else "off"})
+        return self._message(MessageKind.EVENT, switched.payload, t_s, body, EVENT_PRIORITY)
 
     def _message(
         self, kind: MessageKind, source: str, t_s: float, body: bytes, priority: int

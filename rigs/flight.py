@@ -84,12 +84,14 @@ def _stopped_by_signals(rig: Rig) -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in ENDING}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]  # somebody said nohup
 
     def stop(number: int, frame: object) -> None:
         signal.signal(number, before[signal.Signals(number)])
         rig.stop()
 
-    for number in ENDING:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield

@@ -27,6 +27,9 @@ def read_injections(path: Path) -> tuple[tuple[float, Injection], ...]:
     except OSError as error:
         rule = "name the results folder of a flight to replay, for example results/first-light-001"
         raise ScenarioError(f"{path}: {error.strerror}; {rule}") from error
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        what = "is not the record of a flight from its beginning on"
+        raise ScenarioError(f"{path}: {what}: {error!r} is missing or out of place") from error
 
 
 def _injections(records: Iterable[Record]) -> Iterable[tuple[float, Injection]]:

@@ -135,10 +135,8 @@ def _decide(rig: Rig, t_s: float, event: object) -> Iterable[Action]:
         case ControlArrived():
             _inject(rig, t_s, event)
             return ()
-        case FaultLanded():
-            return rig.session.offer(t_s, rig.downlink.fault(t_s, event))
-        case SunlightChanged():
-            return ()
+        case FaultLanded() | SunlightChanged():
+            return ()  # only for the records
         case _:
             return rig.satellite.react(t_s, cast("SatelliteEvent", event))
 
@@ -160,6 +158,7 @@ def _perform(rig: Rig, t_s: float, action: Action) -> None:
             rig.timeline.post(event, at_s)
         case SwitchSupply(payload=payload, on=on):
             rig.boards[payload].power(t_s, on)
+            follows = rig.session.offer(t_s, rig.downlink.supply(t_s, action))
         case SetPoint(payload=payload, point=point):
             rig.boards[payload].set_point(t_s, point)
         case StartWork(payload=payload, order=order):

@@ -148,18 +148,19 @@ def test_shedding_loses_what_runs_and_what_waits(computer):
 
 
 def test_a_reload_waits_for_the_job_under_way_and_goes_before_the_next(computer):
-    computer.react(0.0, job(1))
-    computer.react(0.0, job(2))
-    again, *_ = computer.react(5.0, ReloadDue("pi"))
-    assert again == Schedule(1005.0, ReloadDue("pi"))
-    (start,) = of(StartWork, computer.react(9.0, WorkFinished("pi", 1, ANSWER)))
+    computer.react(999.0, job(1))
+    computer.react(999.0, job(2))
+    computer.begin()
+    again, *_ = computer.react(1000.0, ReloadDue("pi"))
+    assert again == Schedule(2000.0, ReloadDue("pi"))
+    (start,) = of(StartWork, computer.react(1009.0, WorkFinished("pi", 1, ANSWER)))
     assert start.order.task is Task.RELOAD
-    (start,) = of(StartWork, computer.react(10.0, WorkFinished("pi", 0, None)))
+    (start,) = of(StartWork, computer.react(1010.0, WorkFinished("pi", 0, None)))
     assert start.order.job == 2
 
 
 def test_the_first_reload_is_due_a_period_after_the_start(computer):
-    assert computer.begin(0.0) == [Schedule(1000.0, ReloadDue("pi"))]
+    assert computer.begin() == [Schedule(1000.0, ReloadDue("pi"))]
 
 
 def test_a_reload_starts_at_once_on_an_idle_board_and_keeps_jobs_waiting(computer):

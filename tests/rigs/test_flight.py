@@ -52,10 +52,11 @@ def first_light(**options):
     return read_scenario("first-light").with_options(horizon_s=HOURS_3, **options)
 
 
-def launch(folder, *words):
+def launch(folder, *words, hang_up=signal.SIG_DFL):
     """Start the program; return once it has written records."""
     flying = subprocess.Popen(
         [sys.executable, "-m", "rigs.cli", "run", "--out", str(folder), *words],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -194,6 +195,13 @@ def test_an_order_to_end_leaves_a_partial_result_too(tmp_path, number):
     flying.send_signal(number)
     flying.communicate()
     assert not json.loads((tmp_path / "stopped" / "summary.json").read_text())["complete"]
+
+
+def test_a_flight_under_nohup_goes_on_after_a_hang_up(tmp_path):
+    flying = launch(tmp_path / "r", hang_up=signal.SIG_IGN)
+    flying.send_signal(signal.SIGHUP)
+    flying.communicate()
+    assert json.loads((tmp_path / "r" / "summary.json").read_text())["complete"]
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_flown(tmp_path):

@@ -7,13 +7,16 @@ from firmware_bridge.board import Booted
 from firmware_bridge.faults import FaultEvent, FaultKind, FaultLanded
 from firmware_bridge.telemetry import TelemetrySample
 from groundlink.events import LinkChanged, Received
+from groundlink.messages import MessageKind
 from payloads.events import (
     BatteryCrossed,
     Completed,
     Housekeeping,
     ModeChanged,
     OvercurrentTripped,
+    ReloadDue,
     Reloaded,
+    Schedule,
     SetPoint,
     SwitchSupply,
     TripCrossed,
@@ -70,6 +73,23 @@ def test_numbers_do_not_depend_on_how_often_housekeeping_looks():
     assert often.radiator_c == pytest.approx(seldom.radiator_c, abs=1e-6)
     assert often.die_c["pi"] == pytest.approx(seldom.die_c["pi"], abs=1e-6)
     assert often.energy_j["pi"] == pytest.approx(seldom.energy_j["pi"], rel=CLOSURE)
+
+
+def test_regular_times_are_computed_and_never_accumulated():
+    log = fly(sheet(housekeeping_s=7.3, payloads__pi__reload_every_s=1000.1))
+    looks_s = log.times(Housekeeping)[:-1]  # the last one is that of the end
+    assert looks_s == [k * 7.3 for k in range(len(looks_s))]
+    assert len(looks_s) == 822
+    asked_s = [a.at_s for a in log.all(Schedule) if isinstance(a.event, ReloadDue)]
+    assert asked_s == [k * 1000.1 for k in range(1, len(asked_s) + 1)]
+
+
+def test_the_ground_hears_of_switched_supplies_and_not_of_flipped_bits():
+    plan = [{"station": "a", "aos_s": 0.0, "los_s": 6000.0}]
+    faults = [(605.0, FaultKind.SEFI), (2000.0, FaultKind.SEU)]
+    log = fly(one_job_stream(link__contacts=plan), *faults, inference=True)
+    events = [r.message for r in log.all(Received) if r.message.kind is MessageKind.EVENT]
+    assert [m.body for m in events] == [b'{"supply":"%b"}' % s for s in (b"on", b"off", b"on")]
 
 
 def test_a_hang_costs_one_job_and_a_reboot():
