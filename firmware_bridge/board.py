@@ -19,6 +19,8 @@ class Task(Enum):
 
     RUN = "run"
     RELOAD = "reload"  # load the model afresh, which mends every upset in it
+    LOAD = "load"  # load another model
+    FETCH = "fetch"  # read a picture from storage, as a product
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,16 @@ class Work(Protocol):
         """Do the work on what the camera sees at mission time ``t_s``."""
         ...
 
+    def fetch(self, t_s: float) -> bytes:
+        """Return the picture that was taken at mission time ``t_s`` as a product."""
+        ...
+
     def strike(self, fault: FaultEvent) -> FaultSite | None:
         """Corrupt what is loaded; return where, or None if nothing was there to strike."""
         ...
 
-    def reload(self) -> None:
-        """Load everything afresh: nothing stays corrupted."""
+    def load(self, model: str = "") -> None:
+        """Load ``model``, or without a name the one that is loaded: nothing stays corrupted."""
         ...
 
 
@@ -103,27 +109,40 @@ class WorkOrder:
 
     ``subject_s`` is the mission time at which its input was captured.
     ``preparation_s`` is work beside inference (read-out, tiling,
-    compression), in seconds at the fastest operating point.
+    compression), in seconds at the fastest operating point. ``model`` is
+    the one to load.
+
+    Raises:
+        ValueError: a load names no model, or another task does.
     """
 
     job: int
     task: Task
     subject_s: float
     preparation_s: float = 0.0
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.task is Task.LOAD) != bool(self.model):
+            raise ValueError(
+                f"a {self.task.value} of model {self.model!r} is no work order; "
+                "a load names its model, for example 'tile-sorter-int8', and nothing else does"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkFinished:
-    """A board finished a job; a reload has no result."""
+    """A board finished a job: a run has a result, a fetch a product, and a load neither."""
 
     payload: str
     job: int
     result: WorkResult | None
+    product: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """A board is up, with its work loaded afresh."""
+    """A board is up, and has loaded afresh what was loaded last."""
 
     payload: str
 

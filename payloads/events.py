@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from firmware_bridge.board import Booted, WorkFinished, WorkOrder, WorkResult
 from firmware_bridge.faults import FaultEvent
 from firmware_bridge.telemetry import TelemetrySample
-from payloads.jobs import JobLost, Released
+from payloads.commands import CommandAnswered, CommandIssued, ProductFetched
+from payloads.jobs import JobLost, Released, ReleaseDue
 from payloads.power import EpsMode
 
 
@@ -177,7 +178,8 @@ class Reloaded:
 
 
 ComputerEvent = (
-    Released
+    ReleaseDue
+    | CommandIssued
     | WorkFinished
     | Booted
     | TripCrossed
@@ -188,7 +190,17 @@ ComputerEvent = (
     | SupplyOffered
 )
 ComputerAction = (
-    SwitchSupply | SetPoint | StartWork | StrikeBoard | Schedule | Completed | Reloaded | JobLost
+    SwitchSupply
+    | SetPoint
+    | StartWork
+    | StrikeBoard
+    | Schedule
+    | Released
+    | Completed
+    | Reloaded
+    | JobLost
+    | CommandAnswered
+    | ProductFetched
 )
 SatelliteEvent = (
     MissionStarted

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from payloads.commands import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +20,37 @@ class TripPoint:
 class Governor:
     """Trip points in rising order, and the operating point below them all.
 
-    A level counts how many trip points are exceeded.
+    ``points`` are all that the board has, fastest first. A level counts how
+    many trip points are exceeded.
+
+    Raises:
+        ValueError: a point is not among ``points``.
     """
 
     coolest: str
     trips: tuple[TripPoint, ...]
+    points: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for point in (self.coolest, *(trip.point for trip in self.trips)):
+            if refusal := unknown("operating point", point, self.points):
+                raise ValueError(refusal)
+
+    def commanded(self, point: str) -> Governor:
+        """Return the governor that runs at ``point`` below its trip points."""
+        return replace(self, coolest=point)
 
     def point_at(self, level: int) -> str:
-        """Return the operating point to run at."""
-        return self.trips[level - 1].point if level else self.coolest
+        """Return the operating point to run at: heat never makes a board faster than ``coolest``.
+
+        >>> slow = TripPoint(70.0, 5.0, "slow")
+        >>> governor = Governor("fast", (slow,), ("fast", "slow", "slowest"))
+        >>> governor.point_at(1), governor.commanded("slowest").point_at(1)
+        ('slow', 'slowest')
+        """
+        if not level:
+            return self.coolest
+        return max(self.coolest, self.trips[level - 1].point, key=self.points.index)
 
     def watched_c(self, level: int) -> tuple[float, float]:
         """Return the die temperatures that end ``level``: when falling, when rising, °C."""

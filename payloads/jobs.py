@@ -69,6 +69,14 @@ class Loss(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseDue:
+    """A job is to be released, if its stream runs."""
+
+    payload: str
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """A job is there to be done."""
 

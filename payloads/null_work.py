@@ -21,9 +21,13 @@ class NullWork:
         """Return the constant result."""
         return self.result
 
+    def fetch(self, t_s: float) -> bytes:
+        """Return an empty product: no picture was taken."""
+        return b""
+
     def strike(self, fault: FaultEvent) -> FaultSite | None:
         """Return None: nothing is there."""
         return None
 
-    def reload(self) -> None:
-        """Do nothing: nothing was corrupted."""
+    def load(self, model: str = "") -> None:
+        """Do nothing: there is nothing to load, and nothing was corrupted."""

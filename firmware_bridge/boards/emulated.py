@@ -39,6 +39,9 @@ class EmulatedBoard:
     The work is really done, at the moment at which it ends, so that a strike
     in between is in the answer. Stricter than silicon: an operating point
     that the profile does not list, or two jobs at once, is an error.
+
+    The choice of the model is kept on board: a boot loads the one that was
+    loaded last. A load that is cut off leaves the one before.
     """
 
     def __init__(self, payload: str, profile: BoardProfile, work: Work, post: Post) -> None:
@@ -117,7 +120,7 @@ class EmulatedBoard:
             return  # asked for before the job was lost or its speed changed
         self._due_s = None
         if self._state is BoardState.BOOTING:
-            self._work.reload()
+            self._work.load()
             self._state = BoardState.IDLE
             self._post(Booted(self._payload), t_s)
         elif self._order is not None:
@@ -125,30 +128,36 @@ class EmulatedBoard:
         self._report(t_s)
 
     def _finish(self, t_s: float, order: WorkOrder) -> None:
-        result = None
-        if order.task is Task.RELOAD:
-            self._work.reload()
-        else:
-            result = self._work.run(order.subject_s)
+        result, product = None, b""
+        match order.task:
+            case Task.RUN:
+                result = self._work.run(order.subject_s)
+            case Task.FETCH:
+                product = self._work.fetch(order.subject_s)
+            case Task.RELOAD | Task.LOAD:
+                self._work.load(order.model)
         self._order, self._state = None, BoardState.IDLE
-        self._post(WorkFinished(self._payload, order.job, result), t_s)
+        self._post(WorkFinished(self._payload, order.job, result, product), t_s)
 
     def _hang(self, effective: bool) -> None:
         if effective:
             self._state, self._order, self._due_s = BoardState.HUNG, None, None
 
     def _duration_s(self, point: OperatingPoint) -> float:
-        if self._order is None:
+        order = self._order
+        if order is None:
             raise BoardError(f"{self} has no job to time")
-        if self._order.task is Task.RELOAD:
+        if order.task in (Task.RELOAD, Task.LOAD):
             return self._profile.boot.reload_s.value
+        inference_s = self._work.gflop * point.s_per_gflop if order.task is Task.RUN else 0.0
         slowdown = self._fastest.clock_mhz / point.clock_mhz
-        return self._order.preparation_s * slowdown + self._work.gflop * point.s_per_gflop
+        return order.preparation_s * slowdown + inference_s
 
     def _bring_up_to_date(self, t_s: float) -> None:
         if self._state is BoardState.BUSY:
-            self._left -= (t_s - self._since_s) / self._duration_s(self._point)
-            self._left, self._since_s = max(self._left, 0.0), t_s
+            duration_s = self._duration_s(self._point)
+            done = (t_s - self._since_s) / duration_s if duration_s else 1.0
+            self._left, self._since_s = max(self._left - done, 0.0), t_s
 
     def _ask_to_be_woken(self, at_s: float) -> None:
         self._due_s = at_s

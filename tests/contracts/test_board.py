@@ -28,18 +28,21 @@ class CountingWork:
     gflop = 1.0
 
     def __init__(self):
-        self.runs, self.loads, self.struck = [], 0, []
+        self.runs, self.loads, self.struck = [], [], []
 
     def run(self, t_s):
         self.runs.append(t_s)
         return WorkResult("sea", 1.0, Outcome.NOMINAL)
 
+    def fetch(self, t_s):
+        return f"picture of {t_s:g} s".encode()
+
     def strike(self, fault):
         self.struck.append(fault.kind)
         return SITE
 
-    def reload(self):
-        self.loads += 1
+    def load(self, model=""):
+        self.loads.append(model)
 
 
 class Bench:
@@ -94,7 +97,7 @@ class BoardContract:
         assert bench.power_w() == 0.0
 
     def test_a_boot_loads_the_work_afresh(self, up):
-        assert up.work.loads == 1
+        assert up.work.loads == [""]
 
     def test_a_job_is_answered_once_with_its_number(self, up):
         up.board.start(1000.0, WorkOrder(7, Task.RUN, 990.0))
@@ -108,7 +111,37 @@ class BoardContract:
         up.until(2000.0)
         (done,) = [e for _, e in up.seen if isinstance(e, WorkFinished)]
         assert done.result is None
-        assert up.work.loads == 2
+        assert up.work.loads == ["", ""]
+
+    def test_a_load_names_the_model_and_answers_nothing(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.LOAD, 1000.0, model="sorter"))
+        assert up.work.loads == [""]
+        up.until(2000.0)
+        (done,) = [e for _, e in up.seen if isinstance(e, WorkFinished)]
+        assert (done.job, done.result, done.product) == (-1, None, b"")
+        assert up.work.loads == ["", "sorter"]
+
+    def test_a_load_that_is_cut_off_loads_nothing_and_a_boot_what_was_loaded_last(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.LOAD, 1000.0, model="sorter"))
+        up.board.power(1000.001, on=False)
+        up.board.power(1002.0, on=True)
+        up.until(2000.0)
+        assert up.work.loads == ["", ""]
+
+    def test_a_boot_after_a_load_leaves_the_choice_of_model_to_the_work(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.LOAD, 1000.0, model="sorter"))
+        up.until(1500.0)
+        up.board.power(1500.0, on=False)
+        up.board.power(1502.0, on=True)
+        up.until(2500.0)
+        assert up.work.loads == ["", "sorter", ""]
+
+    def test_a_fetch_gives_the_picture_of_its_moment_and_runs_nothing(self, up):
+        up.board.start(1000.0, WorkOrder(-2, Task.FETCH, 60.0, preparation_s=1.0))
+        up.until(2000.0)
+        (done,) = [e for _, e in up.seen if isinstance(e, WorkFinished)]
+        assert (done.job, done.result, done.product) == (-2, None, b"picture of 60 s")
+        assert up.work.runs == []
 
     def test_two_jobs_at_once_are_refused(self, up):
         up.board.start(1000.0, WorkOrder(1, Task.RUN, 1000.0))
@@ -177,6 +210,26 @@ class TestEmulatedBoard(BoardContract):
         up.until(2000.0)
         assert up.times(WorkFinished) == [1000.0 + 10.0 + 0.169]
 
+    def test_a_load_takes_as_long_as_a_reload(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.LOAD, 1000.0, model="sorter"))
+        up.until(1500.0)
+        up.board.start(1500.0, WorkOrder(0, Task.RELOAD, 1500.0))
+        up.until(2000.0)
+        loaded_s, reloaded_s = up.times(WorkFinished)
+        assert loaded_s - 1000.0 == reloaded_s - 1500.0 > 0.0
+
+    def test_a_fetch_takes_its_preparation_and_no_inference(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.FETCH, 60.0, preparation_s=1.0))
+        up.board.set_point(1000.5, "600MHz")  # half done; three times slower from here
+        up.until(2000.0)
+        assert up.times(WorkFinished) == [1000.0 + 0.5 + 1.5]
+
+    def test_a_fetch_that_takes_no_time_survives_a_change_of_speed(self, up):
+        up.board.start(1000.0, WorkOrder(-1, Task.FETCH, 60.0))
+        up.board.set_point(1000.0, "600MHz")
+        up.until(2000.0)
+        assert up.times(WorkFinished) == [1000.0]
+
     def test_a_job_goes_on_at_the_speed_of_a_point_set_midway(self, up):
         up.board.start(1000.0, WorkOrder(1, Task.RUN, 1000.0, preparation_s=9.831))
         up.board.set_point(1005.0, "600MHz")  # half done; three times slower from here
@@ -192,3 +245,11 @@ class TestEmulatedBoard(BoardContract):
 
 def fault(kind):
     return FaultEvent("pi", kind, (0.5, 0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("task", "model"), [(Task.LOAD, ""), (Task.RUN, "sorter"), (Task.RELOAD, "sorter")]
+)
+def test_a_load_and_nothing_else_names_a_model(task, model):
+    with pytest.raises(ValueError, match="a load names its model"):
+        WorkOrder(1, task, 0.0, model=model)

@@ -2,7 +2,7 @@ import pytest
 
 from firmware_bridge.board import Booted, Task, WorkFinished, WorkResult
 from firmware_bridge.faults import FaultEvent, FaultKind, Outcome
-from payloads.computer import ComputerRules, PayloadComputer
+from payloads.computer import PayloadComputer
 from payloads.events import (
     Completed,
     OvercurrentTripped,
@@ -18,15 +18,25 @@ from payloads.events import (
     WatchdogDue,
 )
 from payloads.governor import Governor, TripPoint
-from payloads.jobs import Job, JobLost, JobStream, Loss, Released, release_plan
+from payloads.jobs import Job, JobLost, JobStream, Loss, Released, ReleaseDue, release_plan
+from payloads.rules import ComputerRules
 
-RULES = ComputerRules(queue_length=2, watchdog_s=60.0, off_s=5.0, reload_every_s=1000.0)
-GOVERNOR = Governor("fast", (TripPoint(70.0, 5.0, "slow"), TripPoint(80.0, 5.0, "slowest")))
+RULES = ComputerRules(
+    queue_length=2,
+    watchdog_s=60.0,
+    off_s=5.0,
+    reload_every_s=1000.0,
+    streams=("survey",),
+    models=("sorter",),
+)
+TRIPS = (TripPoint(70.0, 5.0, "slow"), TripPoint(80.0, 5.0, "slowest"))
+POINTS = ("fast", "slow", "slowest")
+GOVERNOR = Governor("fast", TRIPS, POINTS)
 ANSWER = WorkResult("sea", 0.9, Outcome.NOMINAL)
 
 
 def job(number, released_s=0.0):
-    return Released("pi", Job(number, "survey", released_s, released_s + 30.0, 0.0))
+    return ReleaseDue("pi", Job(number, "survey", released_s, released_s + 30.0, 0.0))
 
 
 def of(kind, actions):
@@ -47,6 +57,12 @@ def test_a_job_starts_only_once_the_board_has_booted():
     assert of(StartWork, computer.react(1.0, job(1))) == []
     (start,) = of(StartWork, computer.react(35.0, Booted("pi")))
     assert (start.order.job, start.order.task) == (1, Task.RUN)
+
+
+def test_a_job_is_released_before_anything_follows_from_it(computer):
+    released, started, _ = computer.react(3.0, job(1, 3.0))
+    assert released == Released("pi", job(1, 3.0).job)
+    assert isinstance(started, StartWork)
 
 
 def test_jobs_run_one_after_the_other(computer):
@@ -119,7 +135,7 @@ def test_a_second_power_cycle_before_the_first_is_over_starts_the_pause_again(co
 
 def test_jobs_released_during_a_power_cycle_wait_for_the_boot(computer):
     (*_, again) = computer.react(10.0, OvercurrentTripped("pi", 1))
-    assert computer.react(12.0, job(1)) == []
+    assert computer.react(12.0, job(1)) == [Released("pi", job(1).job)]
     assert of(StartWork, computer.react(15.0, again.event)) == []
     assert of(StartWork, computer.react(50.0, Booted("pi")))[0].order.job == 1
 
@@ -197,6 +213,28 @@ def test_an_answer_to_a_job_that_was_given_up_is_passed_over(computer):
     assert computer.react(51.0, WorkFinished("pi", 1, ANSWER)) == []
 
 
+def test_a_boot_that_ends_as_the_supply_is_cut_starts_nothing(computer):
+    computer.react(10.0, OvercurrentTripped("pi", 1))
+    assert computer.react(10.0, Booted("pi")) == []
+    assert of(StartWork, computer.react(11.0, job(1))) == []
+
+
+def test_an_answer_to_a_reload_that_was_given_up_is_passed_over(computer):
+    computer.react(5.0, ReloadDue("pi"))
+    computer.react(6.0, OvercurrentTripped("pi", 1))
+    assert computer.react(6.0, WorkFinished("pi", 0, None)) == []
+
+
+def test_an_answer_to_a_job_that_was_given_up_ends_no_reload(computer):
+    computer.react(0.0, job(1))
+    (*_, again) = computer.react(1.0, OvercurrentTripped("pi", 1))
+    computer.react(again.at_s, again.event)
+    computer.react(50.0, Booted("pi"))
+    computer.react(51.0, ReloadDue("pi"))
+    assert computer.react(52.0, WorkFinished("pi", 1, ANSWER)) == []
+    assert of(StartWork, computer.react(52.0, job(2))) == []
+
+
 def test_the_governor_goes_down_and_up_its_trip_points(computer):
     assert computer.watched_c == (float("-inf"), 70.0)
     assert computer.react(1.0, TripCrossed("pi", True, 70.0)) == [SetPoint("pi", "slow")]
@@ -204,6 +242,14 @@ def test_the_governor_goes_down_and_up_its_trip_points(computer):
     assert computer.react(2.0, TripCrossed("pi", True, 80.0)) == [SetPoint("pi", "slowest")]
     assert computer.watched_c == (75.0, float("inf"))
     assert computer.react(3.0, TripCrossed("pi", False, 75.0)) == [SetPoint("pi", "slow")]
+
+
+@pytest.mark.parametrize(
+    ("coolest", "trips"), [("fastest", ()), ("fast", (TripPoint(70.0, 5.0, "fastest"),))]
+)
+def test_a_governor_names_the_points_that_there_are(coolest, trips):
+    with pytest.raises(ValueError, match="no operating point 'fastest'; there is fast, slow"):
+        Governor(coolest, trips, POINTS)
 
 
 def test_a_board_that_cooled_while_shed_comes_back_fast(computer):

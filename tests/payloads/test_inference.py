@@ -1,6 +1,7 @@
 import io
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from firmware_bridge.faults import FaultEvent, FaultKind, FaultSite, Outcome
 from payloads.answer import Answers, Selection
 from payloads.image_input import InputSettings, read_input
 from payloads.inference import Inference
+from payloads.loaded import Prepared
 from payloads.model import ModelError, load_model
 from payloads.null_work import NullWork
 from payloads.runtime import VERSION
@@ -117,7 +119,8 @@ def around(convolution):
 
 def flying(model, camera=None, selection=None, **settings):
     spec = read_input(model, InputSettings(**settings))
-    return Inference(model, camera or NoisyCamera(spec.height_px, spec.width_px), spec, selection)
+    prepared = Prepared(model, spec, selection or Selection())
+    return Inference({"tiny": prepared}, camera or NoisyCamera(spec.height_px, spec.width_px))
 
 
 def fault(kind, place=0.5, width=0.0, site=None):
@@ -220,7 +223,7 @@ def test_every_bit_of_every_storage_type_reaches_the_answer(stored, raw):
         result = work.run(0.0)
         assert result.outcome in (Outcome.SDC, Outcome.CRITICAL, Outcome.DUE)
         assert (result.outcome is Outcome.DUE) == (not abs(site.after) <= LARGEST_FLOAT32)
-        work.reload()
+        work.load()
     assert work.run(0.0).outcome is Outcome.NOMINAL
 
 
@@ -247,7 +250,7 @@ def test_the_sign_of_every_int8_weight_reaches_the_answer(form):
     for index in np.ndindex(4, 3, 3, 3):
         work.strike(at("kernel", index, 7))
         assert work.run(0.0).outcome in (Outcome.SDC, Outcome.CRITICAL)
-        work.reload()
+        work.load()
 
 
 @pytest.mark.parametrize("tensor", ["kernel", "dense"])
@@ -273,7 +276,7 @@ def test_flips_reach_the_answer_where_the_optimiser_consumes_the_weight():
     for tensor, index in (("kernel", (2, 3, 1, 1)), ("gain", (1,)), ("variance", (3,))):
         work.strike(at(tensor, index, 22))
         assert work.run(0.0).outcome in (Outcome.SDC, Outcome.CRITICAL)
-        work.reload()
+        work.load()
 
 
 def test_a_weight_that_becomes_no_number_is_a_detected_error():
@@ -313,7 +316,7 @@ def test_no_strike_raises_and_a_reload_restores_every_answer(strikes, int8):
     for kind, place, width in strikes:
         work.strike(fault(kind, place, width))
         assert work.run(1.0).outcome in Outcome
-    work.reload()
+    work.load()
     assert same(work.run(1.0), CLEAN[int8])
 
 
@@ -376,7 +379,7 @@ def test_a_transient_spoils_one_input_once():
 @given(UNITS)
 def test_a_transient_lands_inside_the_input(place):
     site = WORKS[False].strike(fault(FaultKind.SET, place))
-    WORKS[False].reload()
+    WORKS[False].load()
     assert site.tensor == "tile"
     assert np.ravel_multi_index(site.index, (1, 3, 8, 8)) == int(place * 192 * 32) // 32
 
@@ -384,7 +387,7 @@ def test_a_transient_lands_inside_the_input(place):
 def test_a_reload_forgets_a_transient_that_waits():
     work = flying(sorter())
     work.strike(fault(FaultKind.SET, 0.5))
-    work.reload()
+    work.load()
     assert work.run(0.0).outcome is Outcome.NOMINAL
 
 
@@ -397,7 +400,7 @@ def test_a_struck_model_that_does_not_run_is_a_detected_error_until_reload(capfd
     work = flying(load(nodes, {"where": np.array([3, 5], np.int32)}))
     work.strike(at("where", (0,), 20))
     assert [work.run(t).outcome for t in (0.0, 60.0)] == [Outcome.DUE] * 2
-    work.reload()
+    work.load()
     assert work.run(0.0).outcome is Outcome.NOMINAL
     assert capfd.readouterr() == ("", "")  # libraries never print
 
@@ -410,7 +413,7 @@ def test_a_struck_model_that_does_not_load_is_a_detected_error_until_reload():
     site = work.strike(at("axes", (0,), 6))
     assert site.after == 65.0
     assert [work.run(t).outcome for t in (0.0, 60.0)] == [Outcome.DUE] * 2
-    work.reload()
+    work.load()
     assert work.run(0.0).outcome is Outcome.NOMINAL
 
 
@@ -489,7 +492,7 @@ def test_a_crash_on_one_picture_does_not_end_the_flight():
     work.strike(fault(FaultKind.SET))
     work.strike(at("row", (29,), 3))
     assert work.run(255.0).outcome is Outcome.DUE
-    work.reload()
+    work.load()
     assert work.run(0.0).outcome is Outcome.NOMINAL
     with pytest.raises(ModelError, match="does not run"):
         work.rehearse(255.0)
@@ -610,7 +613,7 @@ def test_upsets_of_fifty_weights_read_as_they_lie_in_the_file():
     work = flying(model)
     for place in np.random.default_rng(1).random(50):
         site = work.strike(fault(FaultKind.SEU, place))
-        work.reload()
+        work.load()
         if site.tensor == "kernel":
             assert site.before == kernel[site.index]
             pattern = struct.unpack("<I", struct.pack("<f", kernel[site.index]))[0]
@@ -622,7 +625,9 @@ def test_work_that_is_none_answers_the_same_and_holds_nothing():
     work = NullWork()
     assert work.run(0.0) is work.run(60.0)
     assert work.strike(fault(FaultKind.SEU)) is None
-    work.reload()
+    assert work.fetch(0.0) == b""
+    work.load("another")
+    assert work.run(0.0) is work.run(60.0)
 
 
 def test_an_answer_that_turns_out_not_finite_in_flight_is_a_due():
@@ -638,3 +643,116 @@ def test_an_answer_that_turns_out_not_finite_in_flight_is_a_due():
     work.rehearse(250.0)
     assert work.run(250.0).outcome is Outcome.NOMINAL
     assert work.run(10.0).outcome is Outcome.DUE
+
+
+def two_models(camera=None, **others):
+    """Return work that has a float32 and an int8 model, the first loaded."""
+    models = {"fp32": sorter(), "int8": quantized(), **others}
+    prepared = {name: Prepared(m, read_input(m, InputSettings())) for name, m in models.items()}
+    return Inference(prepared, camera or NoisyCamera())
+
+
+def test_the_first_model_is_loaded_at_the_start():
+    assert same(two_models().run(3.0), flying(sorter()).run(3.0))
+
+
+def test_another_model_answers_once_it_is_loaded_and_the_first_again_after_it():
+    work = two_models()
+    work.load("int8")
+    assert same(work.run(3.0), flying(quantized()).run(3.0))
+    assert work.gflop == flying(quantized()).gflop != flying(sorter()).gflop
+    work.load("fp32")
+    assert same(work.run(3.0), flying(sorter()).run(3.0))
+
+
+def test_a_reload_keeps_the_model_that_was_loaded_last():
+    work = two_models()
+    work.load("int8")
+    work.load()
+    assert same(work.run(3.0), flying(quantized()).run(3.0))
+
+
+def test_nothing_stays_corrupted_when_another_model_is_loaded():
+    work = two_models()
+    work.strike(at("kernel", (0, 0, 0, 0), 30))
+    work.strike(fault(FaultKind.SET))
+    work.load("int8")
+    assert work.run(3.0).outcome is Outcome.NOMINAL
+    work.load("fp32")
+    assert work.run(3.0).outcome is Outcome.NOMINAL
+
+
+def test_loading_the_loaded_model_by_its_name_mends_it():
+    work = two_models()
+    work.strike(at("kernel", (0, 0, 0, 0), 30))
+    work.load("fp32")
+    assert work.run(3.0).outcome is Outcome.NOMINAL
+
+
+def test_upsets_strike_the_loaded_model_alone():
+    work = two_models()
+    only_fp32, only_int8 = at("dense", (0, 0), 30), at("mid_scale", (), 20)
+    assert work.strike(only_int8) is None
+    work.load("int8")
+    assert work.strike(only_fp32) is None
+    assert work.strike(only_int8) is not None
+    assert work.run(3.0).outcome is not Outcome.NOMINAL
+
+
+def test_a_model_that_there_is_not_is_refused_and_the_loaded_one_stays():
+    work = two_models()
+    with pytest.raises(ModelError, match="no model 'fp16'; there is fp32, int8"):
+        work.load("fp16")
+    assert same(work.run(3.0), flying(sorter()).run(3.0))
+
+
+def broken():
+    return load([node("Reshape", "tile shape", "scores")], {"shape": np.array([7, 7], np.int64)})
+
+
+def test_every_model_can_be_rehearsed_before_the_flight():
+    work = two_models(broken=broken())
+    assert work.rehearse().label in LABELS
+    assert work.rehearse(model="int8").label in ("0", "1", "2", "3")
+    with pytest.raises(ModelError, match="does not run"):
+        work.rehearse(model="broken")
+    assert same(work.run(3.0), flying(sorter()).run(3.0))
+
+
+def test_a_model_of_another_size_than_the_camera_is_found_in_its_rehearsal():
+    tile = helper.make_tensor_value_info("tile", TensorProto.FLOAT, [1, 3, 16, 16])
+    mean = node("ReduceMean", "tile", "scores", axes=[2, 3], keepdims=0)
+    work = two_models(wide=load([mean], {}, inputs=tile))
+    with pytest.raises(ModelError, match=r"camera must give uint8 \(16, 16, 3\)"):
+        work.rehearse(model="wide")
+
+
+@pytest.mark.parametrize("models", [{}, {"": None}])
+def test_models_have_names(models):
+    with pytest.raises(ValueError, match="models must have names"):
+        Inference(models, NoisyCamera())
+
+
+def test_a_model_whose_file_changed_in_memory_is_not_loaded():
+    model = quantized()
+    changed = replace(model, data=model.data + b"\0")
+    work = two_models(int8=changed)
+    with pytest.raises(ModelError, match="differs from its SHA-256"):
+        work.load("int8")
+
+
+def test_a_fetched_picture_is_what_was_seen_whatever_its_label():
+    everything = flying(sorter())
+    kept = everything.run(7.0)
+    choosy = flying(sorter(), selection=Selection(keep=frozenset()))
+    assert choosy.run(7.0).product == b""
+    assert choosy.fetch(7.0) == kept.product
+
+
+def test_a_fetch_leaves_a_transient_to_the_next_run():
+    work = flying(sorter())
+    work.strike(
+        fault(FaultKind.SET, site=FaultSite("tile", (0, 1, 4, 4), (30,), math.nan, math.nan))
+    )
+    work.fetch(0.0)
+    assert work.run(0.0).outcome is not Outcome.NOMINAL
