@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-HIGHEST_PRIORITY = 7
 LARGEST_SEQUENCE = 2**32 - 1
 
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
@@ -26,21 +25,25 @@ class MessageKind(Enum):
     TELEMETRY = "tm"
     EVENT = "ev"
     PRODUCT = "prod"
+    REPORT = "tcr"  # how a telecommand fares: accepted, started, completed or failed
 
     # Members are equal only to themselves; Enum's own hash is Python code, run for every frame.
     __hash__ = object.__hash__
+
+
+Key = tuple[str, MessageKind, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message for the ground.
 
-    ``source`` names a payload, or ``obc`` for the satellite itself.
-    ``sequence`` rises within one kind and source. ``priority`` runs from 0
-    to 7; the highest leaves first.
+    ``source`` names a payload, or ``obc`` for the satellite itself. Source and
+    kind are the message's class, within which ``sequence`` rises.
+    ``generated_s`` is mission elapsed time, to the microsecond.
 
     Raises:
-        ValueError: the source, time, sequence or priority cannot be sent.
+        ValueError: the source, time or sequence cannot be sent.
     """
 
     kind: MessageKind
@@ -48,7 +51,6 @@ class Message:
     sequence: int
     generated_s: float
     body: bytes
-    priority: int
 
     def __post_init__(self) -> None:
         if not is_name(self.source):
@@ -59,5 +61,8 @@ class Message:
             raise ValueError(f"message generated_s = {self.generated_s} is not a time")
         if not 0 <= self.sequence <= LARGEST_SEQUENCE:
             raise ValueError(f"message sequence {self.sequence} is outside 0..{LARGEST_SEQUENCE}")
-        if not 0 <= self.priority <= HIGHEST_PRIORITY:
-            raise ValueError(f"message priority {self.priority} is outside 0..{HIGHEST_PRIORITY}")
+
+    @property
+    def key(self) -> Key:
+        """Return what tells this message from every other."""
+        return self.source, self.kind, self.sequence
