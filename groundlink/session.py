@@ -1,24 +1,22 @@
-"""The link session: what leaves the satellite, when, and what comes of it on the ground.
+"""The link session: what goes down and up, when, and what comes of it.
 
-It holds no socket, thread or clock. Both ends of the link stand here, with
-the radio channel between them, so that every message is accounted for; the
-ground end reads nothing but the bytes that `FrameArrived` brings.
-
-The ground cannot ask for a frame again: a message with a frame that arrived
-damaged, or not at all, is lost, and `Dropped` says why once the fate of its
-last frame is known.
+It holds no socket, thread or clock. Both ends of the link meet here, with
+the radio channel between them, so that every message is accounted for; each
+end reads nothing but the bytes that came to it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
 
 from typing_extensions import assert_never
 
 from groundlink.accounts import LinkCounts
+from groundlink.air import Air
+from groundlink.authentication import CommandRefused
 from groundlink.channel import Channel
+from groundlink.commands import Acknowledge, RepeatParts, Request
 from groundlink.contacts import (
     AcquisitionOfSignal,
     Contact,
@@ -26,87 +24,69 @@ from groundlink.contacts import (
     WindowAction,
     WindowInjected,
 )
+from groundlink.ends import Ends
 from groundlink.events import (
+    AccountDue,
+    CommandReleased,
     FrameArrived,
     FrameLeft,
+    FrameRefused,
     LinkAction,
     LinkChanged,
     LinkEvent,
     LinkState,
+    Received,
+    ReportOverdue,
     ScheduleContact,
     ScheduleFrame,
-    Transmit,
+    ScheduleLook,
     TransmitterPower,
+    UplinkArrived,
+    UplinkInjected,
+    UplinkRefused,
 )
-from groundlink.frames import FRAME_BYTES, SMALLEST_FRAME_BYTES, chunk_count, encode, frame_length
-from groundlink.ledger import Ledger
-from groundlink.messages import Message
+from groundlink.ground import GroundEnd
+from groundlink.ledger import Flight, Ledger
+from groundlink.messages import Message, MessageKind
+from groundlink.onboard import OnboardEnd
+from groundlink.packets import FrameError
+from groundlink.rules import Rules
+from groundlink.settings import LinkSettings
 from groundlink.sky import Sky
-from groundlink.store import Store, Stored
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 BENCH_STATION = "bench"  # the station of an injected window that names none
 
 
-@dataclass(slots=True)
-class _Airborne:
-    """The frame that is being transmitted, until it has left whole at ``leaves_s``."""
-
-    stored: Stored
-    contact: Contact
-    frame: bytes
-    bits: int
-    leaves_s: float
-
-
 class LinkSession:
-    """One satellite's downlink: contacts gate it, its rate paces it.
+    """One satellite's link: contacts gate it, its rates pace it.
 
     Frame k of a run of frames has left at start + bits so far / rate, a
-    deadline that is computed and never accumulated. No frame begins that
-    cannot end before LOS; what was interrupted begins again at the next
-    opportunity, and a message goes on where it stopped. Between two frames
-    the highest priority that waits is chosen afresh.
-
-    ``store`` holds what waits; nobody else puts into it or takes from it.
-    ``frame_loss`` is the share of frames that vanish, ``light_time_s`` the
-    delay to the ground, ``window_rate_bps`` the rate of an injected window
-    that names none.
+    deadline that is computed and never accumulated. A message whose
+    transmission is interrupted goes on where it stopped.
     """
 
     def __init__(
         self,
-        store: Store,
-        generator: Generator,
-        *,
-        window_rate_bps: float,
-        frame_bytes: int = FRAME_BYTES,
-        bit_error_rate: float = 0.0,
-        frame_loss: float = 0.0,
-        light_time_s: float = 0.0,
+        onboard: OnboardEnd,
+        ground: GroundEnd,
+        rules: Rules,
+        settings: LinkSettings,
+        downlink: Channel,
+        uplink: Channel,
     ) -> None:
-        if frame_bytes < SMALLEST_FRAME_BYTES:
-            raise ValueError(
-                f"frame_bytes = {frame_bytes}; a frame has at least {SMALLEST_FRAME_BYTES} bytes"
-            )
-        if light_time_s < 0.0:
-            raise ValueError(f"light_time_s = {light_time_s} is negative")
-        self._store = store
-        self._frame_bytes = frame_bytes
-        self._light_time_s = light_time_s
-        self._window_rate_bps = window_rate_bps
-        self._channel = Channel(generator, bit_error_rate, frame_loss)
-        self._ledger = Ledger(store, light_time_s)
+        self._onboard, self._ground, self._settings = onboard, ground, settings
+        self._ledger = Ledger(onboard.store, rules, settings.light_time_s)
+        self._ends = Ends(onboard, ground, self._ledger)
+        self._tokens = count(1)
+        self._air = Air(self._ends, settings, downlink, uplink, self._tokens)
         self._sky = Sky()
         self._contact: Contact | None = None
-        self._transmitting = True  # the transmitter has power
-        self._run_start_s = 0.0
-        self._run_bits = 0
-        self._air: _Airborne | None = None
-        self._held: Stored | None = None  # taken from the store, to be sent next
-        self._token = 0
+        self._lock_s = math.inf
+        self._locked = False
+        self._looks: set[int] = set()  # tokens of what is to be looked at in the sky
+        self._change_s = -math.inf  # when the sky is looked at for the end of a cut
+        self._powered_since_s = -math.inf  # the receiver; infinite while it has no power
+        self._due_s, self._due_token = math.inf, 0  # when a word may be overdue
 
     @property
     def counts(self) -> LinkCounts:
@@ -117,8 +97,8 @@ class LinkSession:
         """Raise `AccountsError` unless every account closes.
 
         Messages and frames add up, no frame was on the air outside its
-        contact, no contact carried more than rate times duration, sequences
-        rise within a kind and source (on the ground: within a priority of it).
+        contact or came down outside it, no contact carried more than rate
+        times duration, sequences rise within a class.
         """
         self._ledger.check()
 
@@ -126,20 +106,56 @@ class LinkSession:
         """Take a message on board.
 
         Raises:
-            ValueError: the message is too long to be sent at all.
+            ValueError: the message cannot be sent at all.
         """
-        stored = Stored(message, chunk_count(message, self._frame_bytes))
+        gone = self._onboard.put(t_s, message)
         self._ledger.offered(message)
-        actions: list[LinkAction] = [self._ledger.dropped(d) for d in self._store.put(stored)]
-        return actions + self._begin(t_s) if self._air is None else actions
+        if gone:
+            return self._ends.drop(gone) + self._air.begin(t_s)
+        return self._air.begin(t_s) if self._locked else []
+
+    def resume(self, t_s: float) -> list[LinkAction]:
+        """Take over what an earlier flight left in the store.
+
+        Raises:
+            ValueError: what it left cannot be sent: it is from another scenario.
+        """
+        restored = self._onboard.restore()
+        for stored in restored:
+            self._ledger.offered(stored.message)
+        gone = [stored for stored in restored if stored.gone]
+        return self._ends.drop(gone) + self._ends.drop(self._onboard.store.expire(t_s))
+
+    def command(self, t_s: float, request: Request) -> list[LinkAction]:
+        """Let a command wait on the ground for the satellite to come into view.
+
+        Raises:
+            ValueError: it can never be sent.
+        """
+        return [self._ground.queue(request), *self._air.begin(t_s)]
+
+    def set_priority(self, source: str, kind: MessageKind, priority: int) -> None:
+        """Let a class of messages have another priority, also those that wait."""
+        self._onboard.store.set_priority(source, kind, priority)
 
     def react(self, t_s: float, event: LinkEvent) -> list[LinkAction]:
         """Return what follows from an event at ``t_s``."""
         match event:
             case FrameLeft():
-                return self._tick(t_s) if event.token == self._token else []
+                if event.token in self._looks:
+                    self._looks.discard(event.token)
+                    return self._look(t_s)
+                return self._expect(self._air.left(t_s, event.token))
             case FrameArrived():
-                return self._ledger.arrived(event.frame)
+                return self._arrive(t_s, event.frame)
+            case UplinkArrived():
+                return self._hear(t_s, event.frame)
+            case UplinkInjected():
+                return self._hear(t_s, bytes.fromhex(event.frame_hex), injected=True)
+            case ReportOverdue():
+                return self._ask_again(t_s) if event.token == self._due_token else []
+            case AccountDue():
+                return [*self._ledger.close(event.number)]
             case AcquisitionOfSignal(contact):
                 self._sky.acquire(contact)
                 return self._look(t_s)
@@ -153,35 +169,62 @@ class LinkSession:
             case _:
                 assert_never(event)
 
-    def give_up(self, t_s: float) -> list[LinkAction]:
-        """Count as lost what should have arrived before ``t_s`` and did not."""
-        return self._ledger.overdue(t_s)
+    def finish(self, t_s: float) -> list[LinkAction]:
+        """Close the accounts of contacts that are under way at the end of a flight."""
+        actions = self._ends.drop(self._onboard.store.expire(t_s))
+        return [*actions, *self._ledger.close_all(t_s)]
 
-    def _tick(self, t_s: float) -> list[LinkAction]:
-        """Go on at a moment that was asked for: a frame has left, or a cut is over."""
-        if self._air is None:
-            return self._look(t_s)
-        leaves_s = self._air.leaves_s
-        actions = self._leave(self._air)
-        actions += self._begin(leaves_s)
-        return actions
+    # The sky: whom to talk to, and from when on.
 
     def _look(self, t_s: float) -> list[LinkAction]:
-        """Choose the station afresh."""
+        """Choose the station afresh, and see whether the link is locked."""
+        actions: list[LinkAction] = []
         chosen = self._sky.choose(t_s)
-        if chosen == self._contact:
-            return self._await_cut_end(t_s) if self._air is None else []
-        actions = self._stop(t_s)
+        if chosen != self._contact:
+            actions += self._leave_contact(t_s)
+            actions += self._enter_contact(t_s, chosen)
+        if self._contact is not None and not self._locked and t_s >= self._lock_s:
+            actions += self._lock(t_s, self._contact)
+        change_s = self._sky.next_change_s(t_s)
+        if change_s < math.inf and change_s != self._change_s:
+            self._change_s = change_s
+            actions.append(self._look_again(change_s))
+        return self._expect(actions + self._air.begin(t_s))
+
+    def _enter_contact(self, t_s: float, chosen: Contact | None) -> list[LinkAction]:
         self._contact = chosen
         if chosen is None:
-            return [*actions, LinkChanged(LinkState.LOS), *self._await_cut_end(t_s)]
-        changed = LinkChanged(LinkState.AOS, chosen.station, chosen.los_s)
-        return [*actions, changed, *self._begin(t_s)]
+            return [LinkChanged(LinkState.LOS)]
+        self._lock_s = t_s + self._settings.acquisition_s
+        self._ledger.logbook.open(t_s, chosen, self._lock_s)
+        if self._lock_s == t_s:
+            return []
+        acquiring = LinkChanged(LinkState.ACQUIRING, chosen.station, chosen.los_s)
+        return [acquiring, self._look_again(self._lock_s)]
 
-    def _switch(self, t_s: float, on: bool) -> list[LinkAction]:
-        actions = [] if on else self._stop(t_s)
-        self._transmitting = on
-        return actions + self._begin(t_s)
+    def _lock(self, t_s: float, contact: Contact) -> list[LinkAction]:
+        """Begin to talk; what the ground has not spoken of yet is asked about."""
+        self._locked = True
+        patience_s = self._settings.patience_s(contact, self._onboard.codec.frame_bytes)
+        actions = self._ends.drop(self._onboard.store.expire(t_s))
+        self._onboard.ask_all()
+        aos = LinkChanged(LinkState.AOS, contact.station, contact.los_s)
+        return [*actions, aos, *self._air.open(t_s, contact, patience_s)]
+
+    def _leave_contact(self, t_s: float) -> list[LinkAction]:
+        """End the contact in use, if any; its account is closed when its last frame has come."""
+        if self._contact is None:
+            return []
+        actions = self._air.close(t_s)
+        self._ground.lose_sight(t_s)
+        self._locked = False
+        number, closes_s = self._ledger.logbook.leave(t_s)
+        return [*actions, ScheduleLook(closes_s, AccountDue(number))]
+
+    def _look_again(self, at_s: float) -> ScheduleFrame:
+        token = next(self._tokens)
+        self._looks.add(token)
+        return ScheduleFrame(at_s, token)
 
     def _inject(self, t_s: float, window: WindowInjected) -> list[LinkAction]:
         """Cut contacts, or ask for one; opening a window ends every cut.
@@ -195,81 +238,86 @@ class LinkSession:
             self._sky.cut(window.station, los_s)
             return self._look(t_s)
         self._sky.mend()
-        rate_bps = window.rate_bps or self._window_rate_bps
-        contact = Contact(window.station or BENCH_STATION, t_s, los_s, rate_bps)
+        rate_bps = window.rate_bps or self._settings.window_rate_bps
+        contact = Contact(
+            window.station or BENCH_STATION, t_s, los_s, rate_bps, frame_loss=window.frame_loss
+        )
         return [ScheduleContact(contact), *self._look(t_s)]
 
-    def _begin(self, t_s: float) -> list[LinkAction]:
-        """Begin the next frame, if one waits and can end before LOS."""
-        contact = self._contact
-        if contact is None or self._air is not None or not self._transmitting:
-            return []
-        stored = self._held or self._store.take()
-        if stored is None:
-            return []
-        self._held = stored
-        bits = 8 * frame_length(stored.message, stored.next_chunk, self._frame_bytes)
-        leaves_s = self._deadline_s(t_s, bits, contact.rate_bps)
-        if leaves_s > contact.los_s:
-            self._put_back()
-            return []
-        return [self._send(stored, contact, bits, leaves_s)]
+    def _switch(self, t_s: float, on: bool) -> list[LinkAction]:
+        """Switch the satellite's radio, transmitter and receiver."""
+        if on != (self._powered_since_s < math.inf):
+            self._powered_since_s = t_s if on else math.inf
+        return self._expect(self._air.power(t_s, on) + self._air.begin(t_s))
 
-    def _send(self, stored: Stored, contact: Contact, bits: int, leaves_s: float) -> ScheduleFrame:
-        frame = encode(stored.message, stored.next_chunk, stored.chunks, self._frame_bytes)
-        self._ledger.resent += stored.interrupted
-        stored.interrupted = False
-        self._air = _Airborne(stored, contact, frame, bits, leaves_s)
-        return self._schedule(leaves_s)
+    # The ground: what came down.
 
-    def _deadline_s(self, t_s: float, bits: int, rate_bps: float) -> float:
-        """Return when a frame that begins at ``t_s``, or right after the last, has left."""
-        if t_s > self._run_start_s + self._run_bits / rate_bps:
-            self._run_start_s, self._run_bits = t_s, 0
-        return self._run_start_s + (self._run_bits + bits) / rate_bps
+    def _arrive(self, t_s: float, frame: bytes) -> list[LinkAction]:
+        flight = self._ledger.land(t_s, frame)
+        if flight is None:
+            return [FrameRefused("a frame that was not sent, or came twice")]
+        try:
+            message = self._read(frame, flight)
+        except FrameError as error:
+            dropped = self._ledger.corrupted(flight)
+            return [FrameRefused(str(error)), *self._ends.forget(dropped)]
+        actions: list[LinkAction] = []
+        if message is None:
+            actions += self._ends.forget(self._ledger.received(flight))
+        else:
+            self._ledger.delivered(message, flight)
+            actions.append(Received(message, flight.account.contact.station, t_s))
+            if message.kind is MessageKind.REPORT:
+                actions += self._ground.progress(message, t_s)
+        return actions + self._air.begin(t_s) if self._ground.waiting else actions
 
-    def _leave(self, air: _Airborne) -> list[LinkAction]:
-        """Let the frame on the air have left, whole."""
-        stored = air.stored
-        self._air = None
-        self._run_bits += air.bits
-        stored.next_chunk += 1
-        if stored.next_chunk == stored.chunks:
-            self._store.release(stored)
-            self._ledger.departed()
-            self._held = None
-        elif self._store.top_priority > stored.message.priority:
-            self._put_back()
-        crossed = self._channel.cross(air.frame)
-        actions = self._ledger.sent(stored, air.contact, crossed, air.bits, air.leaves_s)
-        if crossed is not None:
-            actions.append(Transmit(crossed, air.leaves_s + self._light_time_s))
+    def _read(self, frame: bytes, flight: Flight) -> Message | None:
+        chunk = self._onboard.codec.decode(frame)
+        if not flight.clean:
+            raise FrameError("damage that the CRC does not see")
+        over = flight.stored.gone and self._ledger.is_over(flight)
+        return None if over else self._ground.add(chunk)
+
+    # The satellite: what came up.
+
+    def _hear(self, t_s: float, frame: bytes, injected: bool = False) -> list[LinkAction]:
+        """Look at a frame on board: first whether it is ours, then what it says."""
+        began_s = t_s - 8 * len(frame) / self._settings.uplink_bps
+        if began_s < self._powered_since_s:
+            self._ledger.uplink.lost += 1
+            return []
+        try:
+            heard = self._onboard.hear(t_s, frame)
+        except CommandRefused as refused:
+            self._ledger.uplink.refused[refused.reason.value] += 1
+            return [UplinkRefused(refused.reason, injected)]
+        self._ledger.uplink.accept(heard.packet_bytes)
+        match heard.content:
+            case Acknowledge() as word:
+                released = self._onboard.release((word.source, word.kind, word.sequence))
+                if released is not None:
+                    self._ledger.acknowledged(released)
+                return []
+            case RepeatParts() as word:
+                self._onboard.repeat(word)
+                return self._air.begin(t_s)
+            case command:
+                return [CommandReleased(heard.request_id, command, frame)]
+
+    def _ask_again(self, t_s: float) -> list[LinkAction]:
+        """Send again what should have been answered by now."""
+        self._due_s = math.inf
+        if not self._locked:
+            return []
+        self._ground.retry(t_s)
+        self._onboard.ask(t_s)
+        return self._expect(self._air.begin(t_s))
+
+    def _expect(self, actions: list[LinkAction]) -> list[LinkAction]:
+        """Ask to be woken when a word is overdue; return this, too."""
+        onboard_s, ground_s = self._onboard.overdue_s, self._ground.overdue_s
+        due_s = onboard_s if onboard_s < ground_s else ground_s
+        if due_s < self._due_s:
+            self._due_s, self._due_token = due_s, self._due_token + 1
+            actions.append(ScheduleLook(due_s, ReportOverdue(self._due_token)))
         return actions
-
-    def _stop(self, t_s: float) -> list[LinkAction]:
-        """Stop transmitting: a frame that has left by ``t_s`` has left, another begins again."""
-        actions = []
-        if self._air is not None and self._air.leaves_s <= t_s:
-            actions = self._leave(self._air)
-        elif self._air is not None:
-            self._air.stored.interrupted = True
-            self._air = None
-        if self._held is not None:
-            self._put_back()
-        self._token += 1
-        self._run_start_s, self._run_bits = t_s, 0
-        return actions
-
-    def _put_back(self) -> None:
-        if self._held is not None:
-            self._store.put_back(self._held)
-            self._held = None
-
-    def _await_cut_end(self, t_s: float) -> list[LinkAction]:
-        """Ask to be woken when a station in view hears us again."""
-        change_s = self._sky.next_change_s(t_s)
-        return [self._schedule(change_s)] if change_s < math.inf else []
-
-    def _schedule(self, at_s: float) -> ScheduleFrame:
-        self._token += 1
-        return ScheduleFrame(at_s, self._token)

@@ -29,8 +29,8 @@ class Sky:
             self._in_view.remove(contact)
 
     def cut(self, station: str | None, until_s: float) -> None:
-        """Silence a station, or with None all of them."""
-        self._cut_until_s[station] = until_s
+        """Silence a station, or with None all of them; a longer cut stays."""
+        self._cut_until_s[station] = max(until_s, self._cut_until_s.get(station, -math.inf))
 
     def mend(self) -> None:
         """End every cut."""
