@@ -3,8 +3,11 @@
 It is for demonstrations on the loopback interface where mosquitto is missing.
 Known faults of amqtt 0.12: a CONNECT with another client's id and a wrong
 password deletes that client's subscriptions; a new client is sent retained
-messages that it did not ask for; of a thousand messages that cross in both
-directions at once it sometimes acknowledges one and never delivers it.
+messages that it did not ask for; a client that connects again while its old
+connection still stands does not get all of its session; queues have no bound,
+and no session survives the end of the program; of a thousand messages that
+cross in both directions at once it sometimes acknowledges one and never
+delivers it.
 
 ``DIRECTORY/amqtt.json`` holds ``port`` and, for each user name, ``password``,
 ``publish`` and ``subscribe`` (topic filters).

@@ -1,4 +1,4 @@
-"""Bench control over MQTT: both ends of it, and the file by which they find each other."""
+"""Bench control and commanding over MQTT, and the file by which people find a mission."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import os
 import queue
 import secrets
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import tomli_w
 
 from firmware_bridge.clock import Post
 from groundlink.endpoint import BrokerError, Endpoint
+from groundlink.envelopes import CommandReport
 from groundlink.injector import Ack, ControlArrived, to_json
-from groundlink.mqtt import Arrived, MqttClient
-from groundlink.topics import Control, ack_topic, control_topic
+from groundlink.mqtt import Arrival, MqttClient
+from groundlink.topics import Control, ack_topic, control_topic, report_topic, request_topic
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,19 +31,45 @@ ACK_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SessionFile:
-    """What `session.toml` says of a mission in flight: where its bench control listens."""
+    """What `session.toml` says of a mission in flight: where its bench and its operators turn.
+
+    ``username`` and ``password`` are those of the bench. ``ca``,
+    ``certificate`` and ``key`` are paths, for a broker on another machine.
+    """
 
     url: str
     username: str
     password: str = field(repr=False)
     rig: str
     satellite: str
+    operator_username: str
+    operator_password: str = field(repr=False)
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+    @classmethod
+    def of(cls, bench: Endpoint, operator: Endpoint, rig: str, satellite: str) -> SessionFile:
+        """Return what lets people in by two endpoints of the ground bus."""
+        files = [str(path or "") for path in (bench.ca, bench.certificate, bench.key)]
+        names = bench.username, bench.password, rig, satellite
+        return cls(bench.url, *names, operator.username, operator.password, *files)
 
     @property
     def endpoint(self) -> Endpoint:
         """Return the broker, with the credentials of the bench."""
-        address = Endpoint.from_url(self.url.replace("://", "://x:x@", 1))
-        return replace(address, username=self.username, password=self.password)
+        return self._endpoint(self.username, self.password)
+
+    @property
+    def operator(self) -> Endpoint:
+        """Return the broker, with the credentials of an operator."""
+        return self._endpoint(self.operator_username, self.operator_password)
+
+    def _endpoint(self, username: str, password: str) -> Endpoint:
+        files = {"ca": self.ca, "certificate": self.certificate, "key": self.key}
+        query = urlencode({name: path for name, path in files.items() if path})
+        address = Endpoint.from_url(f"{self.url}?{query}" if query else self.url)
+        return replace(address, username=username, password=password)
 
     @classmethod
     def read(cls, path: Path) -> SessionFile:
@@ -54,10 +82,10 @@ class SessionFile:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is not a session file: {error}") from error
-        names = [item.name for item in fields(cls)]
-        if sorted(content) != sorted(names) or not all(
-            isinstance(v, str) for v in content.values()
-        ):
+        names = [item.name for item in fields(cls) if item.default is MISSING]
+        known = {item.name for item in fields(cls)}
+        texts = all(isinstance(value, str) for value in content.values())
+        if not (texts and set(names) <= content.keys() <= known):
             raise ValueError(f"{path} is not a session file: it needs exactly {', '.join(names)}")
         return cls(**content)
 
@@ -67,7 +95,7 @@ class SessionFile:
         unfinished.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with open(os.open(unfinished, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(tomli_w.dumps(asdict(self)))
+            file.write(tomli_w.dumps({k: v for k, v in asdict(self).items() if v}))
         unfinished.replace(path)
 
 
@@ -102,7 +130,7 @@ def inject(
         BrokerError: the mission's broker, or the mission, does not answer in time.
     """
     name = secrets.token_hex(8)
-    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
     with MqttClient(session.endpoint, {ack_topic(session.rig): answers.put}) as client:
         client.publish(control_topic(session.rig, control), to_json({**request, "id": name}))
         try:
@@ -113,13 +141,48 @@ def inject(
             ) from error
 
 
-def _answer_to(name: str, answers: queue.SimpleQueue[bytes], limit_s: float) -> Ack:
+def command(
+    session: SessionFile, payload: str, request: Mapping[str, object], *, limit_s: float
+) -> Iterator[CommandReport]:
+    """Ask for a command as an operator does, and give each report on it as it comes.
+
+    It is asked for when the first report is. The last report is `final`,
+    unless ``limit_s`` host seconds were over before: then the command may
+    still wait for its contact. A request without an ``id`` is given one.
+
+    Raises:
+        BrokerError: the mission's broker does not answer.
+        ValueError: the payload or the ``id`` cannot stand in a topic.
+    """
+    name = str(request.get("id") or secrets.token_hex(8))
+    answers: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
+    reports = report_topic(session.satellite, payload, name)
+    over = threading.Timer(limit_s, answers.put, [None])
+    over.daemon = True
+    with MqttClient(session.operator, {reports: answers.put}) as client:
+        text = to_json({**request, "id": name})
+        client.publish(request_topic(session.satellite, payload), text)
+        over.start()
+        try:
+            yield from _reports(answers)
+        finally:
+            over.cancel()
+
+
+def _reports(answers: queue.SimpleQueue[Arrival | None]) -> Iterator[CommandReport]:
+    while (answer := answers.get()) is not None:
+        report = CommandReport.model_validate_json(answer.payload)
+        yield report
+        if report.final:
+            return
+
+
+def _answer_to(name: str, answers: queue.SimpleQueue[Arrival], limit_s: float) -> Ack:
     while True:
-        answer = answers.get(timeout=limit_s)
-        with suppress(ValueError):  # anyone at the bench may write there; only ours counts
-            if (ack := Ack.from_json(answer)).id == name:
-                return ack
+        ack = Ack.from_json(answers.get(timeout=limit_s).payload)
+        if ack.id == name:  # else it answers somebody else
+            return ack
 
 
-def _posting(control: Control, post: Post) -> Arrived:
-    return lambda payload: post(ControlArrived(control, payload))
+def _posting(control: Control, post: Post) -> Callable[[Arrival], None]:
+    return lambda arrival: post(ControlArrived(control, arrival.payload))

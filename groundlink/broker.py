@@ -2,102 +2,119 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib.util
 import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
+import socket as sockets
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from groundlink.access import Listen as Listen  # whoever opens a broker needs these two as well
+from groundlink.access import User as User
 from groundlink.endpoint import BrokerError, Endpoint
+from groundlink.mosquitto import Settings, configure_mosquitto, find_mosquitto, write_private
 from groundlink.mqtt import MqttClient
-from groundlink.tether import tethered
+from groundlink.supervisor import Supervisor
 
 READY_LIMIT_S = 10.0
 PORT_ATTEMPTS = 5
-PAUSE_S = 0.02  # between two attempts to connect
 LOOPBACK = "127.0.0.1"
-
-
-class Role(Enum):
-    """Who speaks to the broker; the value is the user name."""
-
-    HOST = "host"  # the mission itself
-    BENCH = "bench"  # a person who injects and watches
-    OBSERVER = "observer"  # a person who watches
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """Topic filters that a role may publish to and subscribe to."""
-
-    publish: tuple[str, ...]
-    subscribe: tuple[str, ...]
-
-
-RIGHTS = {
-    Role.HOST: Rights(("gnd/#", "spl/#", "ctl/#"), ("gnd/#", "spl/#", "ctl/#")),
-    Role.BENCH: Rights(("ctl/#",), ("ctl/#", "gnd/#")),
-    Role.OBSERVER: Rights((), ("gnd/#",)),
-}
+READINESS = "highbay-readiness"  # a user without rights, who asks whether the broker answers
+LONGEST_SOCKET_PATH = 107  # bytes; Linux, unix(7)
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker that answers. ``kind`` names what runs: mosquitto, amqtt or external."""
+    """A broker that answers. ``kind`` names what runs: mosquitto, amqtt or external.
+
+    ``endpoints`` holds one for each user name. ``socket_path`` is that of its
+    Unix socket, if it has one.
+    """
 
     kind: str
-    endpoints: Mapping[Role, Endpoint]
+    endpoints: Mapping[str, Endpoint]
+    socket_path: Path | None = None
+    _supervisor: Supervisor | None = field(default=None, repr=False)
+
+    def local(self, user: str) -> Endpoint:
+        """Return a user's endpoint at the Unix socket, or the port's where there is none.
+
+        Whoever must lose nothing listens there: what the broker writes is in our
+        hands at once, and outlives it. Over TCP some of it may wait in the broker's
+        half of the connection, and a kill discards that.
+        """
+        return replace(self.endpoints[user], path=self.socket_path)
+
+    @property
+    def restarts(self) -> int:
+        """Return how often the broker ended unasked and was started again."""
+        return 0 if self._supervisor is None else self._supervisor.restarts
+
+    @property
+    def process_id(self) -> int | None:
+        """Return the broker's process, if it is ours."""
+        return None if self._supervisor is None else self._supervisor.process_id
 
 
 @contextmanager
-def open_broker(choice: str = "auto", limit_s: float = READY_LIMIT_S) -> Iterator[Broker]:
+def open_broker(
+    choice: str,
+    users: Sequence[User],
+    *,
+    directory: Path | None = None,
+    socket: bool = False,
+    restart: bool = True,
+    listen: Listen | None = None,
+    message_bytes: int = 2**20,
+    one_client_per_user: bool = False,
+    limit_s: float = READY_LIMIT_S,
+) -> Iterator[Broker]:
     """Give a broker that answers, and end it afterwards if it was started here.
 
     ``choice`` is ``mosquitto``, ``amqtt``, the first of them that is
-    installed (``auto``), or the URL of one that runs. Start it from the main
-    thread: a broker of ours dies with the thread that started it.
+    installed (``auto``), or the URL of one that runs; that one knows its
+    users itself, and the rest does not apply to it.
+
+    In ``directory`` mosquitto keeps, once a second and at an orderly stop, the
+    sessions of its clients and what it still owes them; without it a restart
+    begins with none. A kill of the broker then loses what it acknowledged within
+    that second for a subscriber that was away, or did not keep up; what a
+    subscriber at the Unix socket keeps up with (200 KiB, or 200 small messages)
+    is there before the publisher hears. A kill of both at the same moment loses
+    that as well. ``socket`` adds a Unix
+    socket, for programs in a network namespace of their own; ``restart``
+    starts a broker again that ended unasked, with the same port and users.
+    With ``one_client_per_user`` nobody can enter under the client id of
+    another user. amqtt knows none of these but ``restart``.
 
     Raises:
-        ValueError: the choice is not one of these, or the URL is refused.
+        ValueError: the choice is not one of these, or cannot do what is asked.
         BrokerError: the broker is not installed, or does not come up in time.
     """
     if "://" in choice:
-        endpoint = Endpoint.from_url(choice)
-        MqttClient(endpoint, connect_limit_s=limit_s).close()
-        yield Broker("external", dict.fromkeys(Role, endpoint))
+        yield _external(choice, users, limit_s)
         return
     kind = _installed(choice)
+    _check(kind, users, listen)
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="highbay-broker-") as name:
-        process, endpoints = _start(kind, Path(name), limit_s)
+        path = _socket_path(Path(name)) if socket and kind == "mosquitto" else None
+        settings = Settings(0, users, directory, path, listen, message_bytes, one_client_per_user)
+        supervisor, port = _start(kind, Path(name), settings, limit_s, restart)
         try:
-            _forget_passwords(Path(name))
-            yield Broker(kind, endpoints)
+            yield Broker(kind, _endpoints(users, port), path, supervisor)
         finally:
-            _end(process)
+            supervisor.close()
 
 
-def _forget_passwords(directory: Path) -> None:
-    """Take away what a broker has read, so that a kill leaves no password behind."""
-    for file in directory.iterdir():
-        if file.name != "log" and file.is_file():
-            file.unlink()
-
-
-def find_mosquitto() -> str | None:
-    """Return the path of the mosquitto broker; Debian keeps it where only root's PATH looks."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    return shutil.which("mosquitto", path=path)
+def _external(url: str, users: Sequence[User], limit_s: float) -> Broker:
+    endpoint = Endpoint.from_url(url)
+    MqttClient(endpoint, connect_limit_s=limit_s).close()
+    return Broker("external", {user.name: endpoint for user in users})
 
 
 def _installed(choice: str) -> str:
@@ -117,120 +134,97 @@ def _installed(choice: str) -> str:
     raise ValueError(f"broker {choice!r} is not auto, mosquitto, amqtt or mqtt://host:port")
 
 
-def _start(
-    kind: str, directory: Path, limit_s: float
-) -> tuple[subprocess.Popen[bytes], dict[Role, Endpoint]]:
-    """Start a broker on a free port; another process may take that port first, so try again."""
-    passwords = {role: secrets.token_urlsafe(16) for role in Role}
-    configure = _configure_mosquitto if kind == "mosquitto" else _configure_amqtt
-    for _ in range(PORT_ATTEMPTS):
-        port = _free_port()
-        endpoints = {role: Endpoint(LOOPBACK, port, role.value, passwords[role]) for role in Role}
-        process = _spawn(configure(directory, port, passwords), directory / "log")
-        if _answers(process, endpoints[Role.HOST], limit_s):
-            return process, endpoints
-        ended = process.poll() is not None
-        _end(process)
-        if not ended:
-            break
-    said = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
-    raise BrokerError(f"{kind} did not come up within {limit_s:g} s; it said: {said or 'nothing'}")
-
-
-def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            tethered(command),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the flight alone
+def _check(kind: str, users: Sequence[User], listen: Listen | None) -> None:
+    names = [user.name for user in users]
+    if len({*names, READINESS}) != len(names) + 1:
+        raise ValueError(f"one of the users {', '.join(names)} is there twice, or is {READINESS}")
+    if kind == "amqtt" and listen is not None:
+        raise ValueError(
+            f"amqtt listens on {LOOPBACK} alone, not at {listen.address}; "
+            "choose mosquitto for others to come in"
         )
 
 
-def _answers(process: subprocess.Popen[bytes], endpoint: Endpoint, limit_s: float) -> bool:
-    """Wait until the broker accepts a CONNECT; False when it ended or the time is over."""
-    for _ in range(max(1, round(limit_s / PAUSE_S))):
+def _socket_path(directory: Path) -> Path:
+    path = directory / "socket"
+    if len(bytes(path)) > LONGEST_SOCKET_PATH:
+        raise BrokerError(f"{path} is too long for a Unix socket; set TMPDIR to /tmp, for example")
+    return path
+
+
+def _start(
+    kind: str, directory: Path, settings: Settings, limit_s: float, restart: bool
+) -> tuple[Supervisor, int]:
+    """Start a broker on a free port; another process may take that port first, so try again."""
+    for _ in range(PORT_ATTEMPTS):
+        port = _free_port()
+        program = _program(kind, directory, replace(settings, port=port))
+        supervisor = Supervisor(program, directory / "log", limit_s=limit_s, restart=restart)
+        if supervisor.start():
+            return supervisor, port
+        if supervisor.silent:
+            break
+    said = supervisor.failure or _last_line(directory / "log") or "nothing"
+    raise BrokerError(f"{kind} did not come up within {limit_s:g} s; it said: {said}")
+
+
+def _last_line(log: Path) -> str:
+    return log.read_text(errors="replace").strip().rpartition("\n")[2]
+
+
+def _program(kind: str, directory: Path, settings: Settings) -> _Program:
+    readiness = User.new(READINESS)
+    settings = replace(settings, users=[*settings.users, readiness])
+    endpoint = Endpoint(LOOPBACK, settings.port, readiness.name, readiness.password)
+    return _Program(kind, directory, settings, endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A broker as its supervisor sees it."""
+
+    kind: str
+    directory: Path
+    settings: Settings
+    readiness: Endpoint
+
+    def prepare(self) -> Sequence[str]:
+        configure = configure_mosquitto if self.kind == "mosquitto" else _configure_amqtt
+        return configure(self.directory, self.settings)
+
+    def answers(self, limit_s: float) -> bool:
         try:
-            MqttClient(endpoint, connect_limit_s=limit_s).close()
+            MqttClient(self.readiness, connect_limit_s=limit_s).close()
         except BrokerError:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PAUSE_S)
-                return False
-        else:
-            return process.poll() is None  # else it was somebody else's broker
-    return False
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Take away what it has read, so that a kill leaves no password behind."""
+        for file in self.directory.iterdir():
+            if file.name != "log" and file.is_file():
+                file.unlink()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(2.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _endpoints(users: Sequence[User], port: int) -> dict[str, Endpoint]:
+    return {user.name: Endpoint(LOOPBACK, port, user.name, user.password) for user in users}
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
+    with sockets.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _configure_mosquitto(
-    directory: Path, port: int, passwords: Mapping[Role, str]
-) -> Sequence[str]:
-    lines = [
-        f"listener {port} {LOOPBACK}",
-        "allow_anonymous false",
-        f"password_file {directory / 'passwords'}",
-        f"acl_file {directory / 'rights'}",
-        "persistence false",
-        "set_tcp_nodelay true",  # otherwise QoS 1 and 2 wait for delayed TCP acknowledgements
-        "max_inflight_messages 200",
-        "max_queued_messages 20000",  # its default of 1000 drops the rest without a word
-        "max_queued_bytes 67108864",
-        "max_connections 64",
-        "log_dest stderr",
-        "log_type error",
-        "log_type warning",
-    ]
-    if os.geteuid() == 0:  # else it becomes a user who cannot read the directory
-        lines.append("user root")
-    _write(directory / "mosquitto.conf", lines)
-    _write(directory / "passwords", [f"{r.value}:{_hash(pw)}" for r, pw in passwords.items()])
-    _write(directory / "rights", _mosquitto_rights())
-    return [find_mosquitto() or "mosquitto", "-c", str(directory / "mosquitto.conf")]
-
-
-def _mosquitto_rights() -> Iterator[str]:
-    for role, rights in RIGHTS.items():
-        yield f"user {role.value}"
-        yield from (f"topic write {topic}" for topic in rights.publish)
-        yield from (f"topic read {topic}" for topic in rights.subscribe)
-
-
-def _hash(password: str) -> str:
-    """Return a line's hash as `mosquitto_passwd` writes it (PBKDF2 with HMAC-SHA-512)."""
-    salt, rounds = secrets.token_bytes(12), 101
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds)
-    return f"$7${rounds}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
-
-
-def _configure_amqtt(directory: Path, port: int, passwords: Mapping[Role, str]) -> Sequence[str]:
+def _configure_amqtt(directory: Path, settings: Settings) -> list[str]:
     users = {
-        role.value: {
-            "password": passwords[role],
-            "publish": rights.publish,
-            "subscribe": rights.subscribe,
+        user.name: {
+            "password": user.password,
+            "publish": user.publish,
+            "subscribe": user.subscribe,
         }
-        for role, rights in RIGHTS.items()
+        for user in settings.users
     }
-    _write(directory / "amqtt.json", [json.dumps({"port": port, "users": users})])
+    write_private(directory / "amqtt.json", [json.dumps({"port": settings.port, "users": users})])
     return [sys.executable, "-m", "groundlink.amqtt_broker", str(directory)]
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    path.chmod(0o600)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from firmware_bridge.faults import FaultEvent, FaultKind
-from groundlink.contacts import WindowAction, WindowInjected
+from firmware_bridge.faults import FaultEvent
+from groundlink.contacts import WindowInjected
+from groundlink.envelopes import (
+    AckSaid,
+    ClockRequest,
+    ControlRequest,
+    FaultRequest,
+    UplinkRequest,
+    WindowRequest,
+)
+from groundlink.events import UplinkInjected
 from groundlink.topics import Control
 
 if TYPE_CHECKING:
@@ -18,13 +28,12 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4096  # of a request
 MOST_ANSWERS = 256  # remembered, so that a request delivered twice acts once
-SHORTEST_WINDOW_S = 1.0  # bench control is for people
-LONGEST_WINDOW_S = 7 * 86_400.0
 
 _EXAMPLES = {
     Control.FAULT: '{"payload": "pi", "kind": "seu"}',
     Control.WINDOW: '{"action": "open", "duration_s": 300}',
     Control.CLOCK: '{"id": "1"}',
+    Control.UPLINK: '{"frame_base64": "65A="}',
 }
 
 
@@ -52,52 +61,21 @@ class Ack:
         Raises:
             ValueError: the text is not one.
         """
-        return cls(**_AckModel.model_validate_json(text).model_dump())
+        return cls(**AckSaid.model_validate_json(text).model_dump())
 
     def to_json(self) -> bytes:
         """Return the answer as JSON."""
         return to_json(asdict(self))
 
 
-Injection = FaultEvent | WindowInjected
+Injection = FaultEvent | WindowInjected | UplinkInjected
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _AckModel(_Model):
-    id: str
-    accepted: bool
-    reason: str
-    t_s: float
-
-
-class _Request(_Model):
-    id: str = Field(default="", max_length=64)
-
-
-class _FaultRequest(_Request):
-    payload: str
-    kind: FaultKind
-    variates: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], ...] | None = None
-
-
-class _WindowRequest(_Request):
-    action: WindowAction
-    duration_s: float = Field(ge=SHORTEST_WINDOW_S, le=LONGEST_WINDOW_S)
-    station: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
-    rate_bps: float | None = Field(default=None, gt=0.0, le=1e9)
-
-
-class _ClockRequest(_Request):
-    pass
-
-
-_MODELS: dict[Control, type[_Request]] = {
-    Control.FAULT: _FaultRequest,
-    Control.WINDOW: _WindowRequest,
-    Control.CLOCK: _ClockRequest,
+_MODELS: dict[Control, type[ControlRequest]] = {
+    Control.FAULT: FaultRequest,
+    Control.WINDOW: WindowRequest,
+    Control.CLOCK: ClockRequest,
+    Control.UPLINK: UplinkRequest,
 }
 
 
@@ -119,7 +97,7 @@ class Injector:
         try:
             request = parse(event.control, event.request)
         except ValueError as error:
-            return [Ack(_id_of(event.request), False, str(error), t_s)]
+            return [Ack(id_of(event.request), False, str(error), t_s)]
         if request.id in self._answered:
             return [self._answered[request.id]]
         try:
@@ -128,20 +106,26 @@ class Injector:
             return [self._remember(Ack(request.id, False, str(error), t_s))]
         return [*injections, self._remember(Ack(request.id, True, "", t_s))]
 
-    def _injections(self, request: _Request) -> list[Injection]:
+    def _injections(self, request: ControlRequest) -> list[Injection]:
         match request:
-            case _FaultRequest():
+            case FaultRequest():
                 return [self._fault(request)]
-            case _WindowRequest():
+            case WindowRequest():
                 return [
                     WindowInjected(
-                        request.action, request.duration_s, request.station, request.rate_bps
+                        request.action,
+                        request.duration_s,
+                        request.station,
+                        request.rate_bps,
+                        request.frame_loss,
                     )
                 ]
+            case UplinkRequest():
+                return [UplinkInjected(_bytes_of(request).hex())]
             case _:
                 return []
 
-    def _fault(self, request: _FaultRequest) -> FaultEvent:
+    def _fault(self, request: FaultRequest) -> FaultEvent:
         if request.payload not in self._payloads:
             raise ValueError(
                 f"fault: payload = {request.payload!r} does not fly here; "
@@ -164,7 +148,7 @@ class Injector:
         return ack
 
 
-def parse(control: Control, request: bytes) -> _Request:
+def parse(control: Control, request: bytes) -> ControlRequest:
     """Read a request.
 
     Raises:
@@ -187,8 +171,18 @@ def to_json(value: Mapping[str, object]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _id_of(request: bytes) -> str:
-    """Return the id of a request that is otherwise wrong, where it can be read."""
+def _bytes_of(request: UplinkRequest) -> bytes:
+    try:
+        return base64.b64decode(request.frame_base64, validate=True)
+    except ValueError as error:
+        raise ValueError(
+            f"uplink: frame_base64 = {request.frame_base64!r:.60}: {error}; "
+            f"right is {_EXAMPLES[Control.UPLINK]}"
+        ) from error
+
+
+def id_of(request: bytes | str) -> str:
+    """Return the id of a request that is otherwise wrong, empty where it cannot be read."""
     if len(request) > MOST_BYTES:
         return ""
     try:

@@ -1,8 +1,8 @@
 """Run a program that dies with its parent: ``python tether.py PARENT_PID PROGRAM ARGUMENT…``.
 
 Linux sends SIGKILL to the program when the thread that started it ends, even
-by SIGKILL (prctl(2), PR_SET_PDEATHSIG; it survives execve). Elsewhere the
-program is only started.
+by SIGKILL (prctl(2), PR_SET_PDEATHSIG; it survives execve); so that thread must
+live as long as the program is to. Elsewhere the program is only started.
 """
 
 from __future__ import annotations

@@ -6,29 +6,62 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from firmware_bridge.faults import FaultEvent, FaultKind
-from groundlink.bench_control import MqttBench, SessionFile, inject
-from groundlink.broker import Role
+from groundlink.bench_control import MqttBench, SessionFile, command, inject
+from groundlink.broker import open_broker
+from groundlink.commands import LoadModel, Verification, parse_request
 from groundlink.contacts import WindowInjected
-from groundlink.endpoint import BrokerError
-from groundlink.events import LinkChanged, LinkState, Received
-from groundlink.injector import Ack, Injector
+from groundlink.endpoint import BrokerError, Endpoint
+from groundlink.events import CommandProgress, LinkChanged, LinkState, Received, UplinkInjected
+from groundlink.injector import Ack, Injector, id_of
 from groundlink.messages import Message, MessageKind
 from groundlink.mqtt import MqttClient
-from groundlink.mqtt_link import MqttLink
-from groundlink.topics import Control, ack_topic, control_topic
+from groundlink.mqtt_gateway import MqttGateway
+from groundlink.topics import (
+    Control,
+    Role,
+    ack_topic,
+    control_topic,
+    ground_rights,
+    users,
+)
 
 RIG = "first-light"
 LIMIT_S = 10.0
 
 
+@pytest.fixture(scope="module")
+def mosquitto(mosquitto_installed):
+    """Run the ground bus of a mission on mosquitto."""
+    with open_broker(mosquitto_installed, users(ground_rights(RIG, RIG))) as bus:
+        yield bus
+
+
+@pytest.fixture(scope="module")
+def amqtt(amqtt_installed):
+    """Run the ground bus of a mission on amqtt."""
+    with open_broker(amqtt_installed, users(ground_rights(RIG, RIG))) as bus:
+        yield bus
+
+
+@pytest.fixture
+def broker(broker_kind, request):
+    """Give the ground bus of a mission, on each kind of broker in turn."""
+    return request.getfixturevalue(broker_kind)
+
+
+def endpoint(broker, role):
+    return broker.endpoints[role.value]
+
+
 def session_file(broker):
-    bench = broker.endpoints[Role.BENCH]
-    return SessionFile(bench.url, bench.username, bench.password, RIG, RIG)
+    bench, operator = endpoint(broker, Role.BENCH), endpoint(broker, Role.OPERATOR)
+    return SessionFile.of(bench, operator, RIG, RIG)
 
 
 class Mission:
@@ -37,7 +70,7 @@ class Mission:
     def __init__(self, broker):
         self.injected = queue.SimpleQueue()
         self._injector = Injector(["pi"], np.random.default_rng(1), variates=4)
-        self.bench = MqttBench(broker.endpoints[Role.HOST], RIG, self._post)
+        self.bench = MqttBench(endpoint(broker, Role.HOST), RIG, self._post)
 
     def _post(self, event, at_s=None):
         for action in self._injector.react(42.0, event):
@@ -84,12 +117,12 @@ def test_a_thousand_quick_injections_are_each_answered(mosquitto):
     answers = queue.SimpleQueue()
     with (
         mission(mosquitto) as flying,
-        MqttClient(mosquitto.endpoints[Role.BENCH], {ack_topic(RIG): answers.put}) as bench,
+        MqttClient(endpoint(mosquitto, Role.BENCH), {ack_topic(RIG): answers.put}) as bench,
     ):
         for n in range(1000):
             request = b'{"payload": "pi", "kind": "seu", "id": "%d"}' % n
             bench.publish(control_topic(RIG, Control.FAULT), request)
-        acks = [Ack.from_json(answers.get(timeout=LIMIT_S)) for _ in range(1000)]
+        acks = [Ack.from_json(answers.get(timeout=LIMIT_S).payload) for _ in range(1000)]
     assert {(ack.id, ack.accepted) for ack in acks} == {(str(n), True) for n in range(1000)}
     assert flying.injected.qsize() == 1000
 
@@ -101,7 +134,7 @@ GARBAGE = [
     b"[" * 4096,
     b'{"payload": "moon", "kind": "seu"}',
     b'{"id": "\\ud800", "kind": 5}',
-    b'{"id": "%s"}' % (b"x" * 2**20),
+    b'{"id": "%s"}' % (b"x" * 2**19),
     b'{"action": "open", "duration_s": 1e-320}',
 ]
 
@@ -111,15 +144,21 @@ def test_garbage_is_answered_and_the_next_request_acts(broker, control):
     answers = queue.SimpleQueue()
     with (
         mission(broker),
-        MqttClient(broker.endpoints[Role.BENCH], {ack_topic(RIG): answers.put}) as bench,
+        MqttClient(endpoint(broker, Role.BENCH), {ack_topic(RIG): answers.put}) as bench,
     ):
         for request in GARBAGE:
             bench.publish(control_topic(RIG, control), request)
-        refusals = [json.loads(answers.get(timeout=LIMIT_S)) for _ in GARBAGE]
+        refusals = [json.loads(answers.get(timeout=LIMIT_S).payload) for _ in GARBAGE]
         bench.publish(control_topic(RIG, Control.CLOCK), b'{"id": "next"}')
-        following = Ack.from_json(answers.get(timeout=LIMIT_S))
+        following = Ack.from_json(answers.get(timeout=LIMIT_S).payload)
     assert [refusal["accepted"] for refusal in refusals] == [False] * len(GARBAGE)
     assert (following.id, following.accepted) == ("next", True)
+
+
+def test_a_frame_is_put_on_the_uplink(broker):
+    with mission(broker) as flying:
+        assert inject(session_file(broker), Control.UPLINK, {"frame_base64": "65A="}).accepted
+        assert flying.injected.get(timeout=LIMIT_S) == UplinkInjected("eb90")
 
 
 def test_a_mission_that_does_not_answer_is_named(broker):
@@ -128,13 +167,95 @@ def test_a_mission_that_does_not_answer_is_named(broker):
 
 
 def test_a_wrong_password_is_named(broker):
-    wrong = SessionFile(session_file(broker).url, "bench", "guess", RIG, RIG)
+    wrong = replace(session_file(broker), password="guess")
     with pytest.raises(BrokerError, match="refuses user 'bench'"):
         inject(wrong, Control.CLOCK, {})
 
 
+STAGES = ("acceptance", "start", "completion")
+
+
+@contextmanager
+def obeying(broker, *reports):
+    """Fly a mission that answers every command with these reports: stage, ok, reason."""
+    asked = queue.SimpleQueue()
+
+    def obey(event, at_s=None):
+        asked.put(event)
+        name = id_of(event.request)
+        for stage, ok, reason in reports:
+            report = Verification(stage, ok, b"\x18\x01\xc0\x05", reason)
+            gateway.announce(5.0, CommandProgress(name, event.payload, report, 5.0))
+
+    gateway = MqttGateway(None, endpoint(broker, Role.HOST), RIG, (), obey)
+    try:
+        yield asked
+    finally:
+        gateway.close()
+
+
+def test_a_command_is_followed_to_its_completion(broker):
+    request = {"command": "load-model", "model": "sorter"}
+    with obeying(broker, *((stage, True, "") for stage in STAGES)) as asked:
+        reports = list(command(session_file(broker), "pi", request, limit_s=LIMIT_S))
+        event = asked.get(timeout=LIMIT_S)
+    assert [(each.stage, each.ok) for each in reports] == [(stage, True) for stage in STAGES]
+    assert parse_request(event.payload, event.request.encode()).command == LoadModel("pi", "sorter")
+
+
+def test_a_failure_ends_the_reports_on_a_command(broker):
+    request = {"id": "mine", "command": "load-model", "model": "moon"}
+    failed = ("start", False, "there is no model 'moon'")
+    with obeying(broker, ("acceptance", True, ""), failed, ("completion", True, "")):
+        reports = list(command(session_file(broker), "pi", request, limit_s=LIMIT_S))
+    assert [(each.id, each.stage, each.ok) for each in reports] == [
+        ("mine", "acceptance", True),
+        ("mine", "start", False),
+    ]
+    assert reports[-1].reason == failed[2]
+
+
+def test_a_command_that_waits_for_its_contact_is_given_up_after_a_while(broker):
+    with obeying(broker, ("acceptance", True, "")):
+        (report,) = command(session_file(broker), "pi", {"command": "x"}, limit_s=1.0)
+    assert not report.final
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"), [("Pi", "1"), ("a/b", "1"), ("pi", "a/b"), ("pi", "+")]
+)
+def test_a_command_that_no_topic_could_carry_is_refused(payload, name):
+    nowhere = Endpoint("127.0.0.1", 1, "operator", "d")
+    session = SessionFile.of(nowhere, nowhere, RIG, RIG)
+    with pytest.raises(ValueError, match="characters of"):
+        next(command(session, payload, {"id": name}, limit_s=LIMIT_S))
+
+
+@pytest.mark.mosquitto
+def test_the_bench_gives_no_commands_and_the_operator_no_faults(mosquitto):
+    bench, operator = endpoint(mosquitto, Role.BENCH), endpoint(mosquitto, Role.OPERATOR)
+    session = session_file(mosquitto)
+    swapped = SessionFile.of(operator, bench, RIG, RIG)
+    with mission(mosquitto), obeying(mosquitto, ("completion", True, "")):
+        assert list(command(swapped, "pi", {"command": "x"}, limit_s=0.3)) == []
+        with pytest.raises(BrokerError):
+            inject(swapped, Control.CLOCK, {}, limit_s=0.3)
+        assert len(list(command(session, "pi", {"command": "x"}, limit_s=LIMIT_S))) == 1
+        assert inject(session, Control.CLOCK, {}).accepted
+
+
+def test_a_session_file_of_a_broker_elsewhere_names_its_certificates(tmp_path):
+    files = {"ca": tmp_path / "ca.pem", "certificate": tmp_path / "me.pem", "key": tmp_path / "k"}
+    bench = Endpoint("bench.example", 8883, "bench", "b", tls=True, **files)
+    session = SessionFile.of(bench, replace(bench, username="operator"), RIG, RIG)
+    session.write(tmp_path / "session.toml")
+    assert SessionFile.read(tmp_path / "session.toml").endpoint == bench
+    assert session.operator == replace(bench, username="operator")
+
+
 def test_a_session_file_survives_its_toml_and_is_private(tmp_path):
-    session = SessionFile("mqtt://127.0.0.1:1883", "bench", 'a"b\\c', RIG, RIG)
+    bench = Endpoint("127.0.0.1", 1883, "bench", 'a"b\\c')
+    session = SessionFile.of(bench, Endpoint("127.0.0.1", 1883, "operator", "d"), RIG, RIG)
     path = tmp_path / "session.toml"
     path.write_text("old")
     path.chmod(0o644)
@@ -179,7 +300,7 @@ def test_a_stock_client_injects_a_fault(mosquitto):
         subprocess.run(
             [
                 stock("mosquitto_pub"),
-                *access(mosquitto.endpoints[Role.BENCH]),
+                *access(endpoint(mosquitto, Role.BENCH)),
                 *("-t", f"ctl/1/{RIG}/fault", "-m", '{"payload":"pi","kind":"seu"}'),
             ],
             check=True,
@@ -190,31 +311,32 @@ def test_a_stock_client_injects_a_fault(mosquitto):
 
 
 @pytest.mark.mosquitto
-@pytest.mark.parametrize("role", [Role.BENCH, Role.OBSERVER])
+@pytest.mark.parametrize("role", [Role.BENCH, Role.OBSERVER, Role.OPERATOR])
 def test_a_stock_client_watches_the_ground(mosquitto, role):
-    link = MqttLink(mosquitto.endpoints[Role.HOST], "sat", lambda event, at_s=None: None)
+    host = endpoint(mosquitto, Role.HOST)
+    gateway = MqttGateway(None, host, RIG, (), lambda event, at_s=None: None)
     watcher = None
     try:
-        link.announce(0.0, LinkChanged(LinkState.AOS, "svalbard", 600.0))  # retained
+        gateway.announce(0.0, LinkChanged(LinkState.AOS, "svalbard", 600.0))  # retained
         watcher = subprocess.Popen(
             [
-                *(stock("mosquitto_sub"), "-t", "gnd/#", "-v", "-C", "2", "-W", "10"),
-                *access(mosquitto.endpoints[role]),
+                *(stock("mosquitto_sub"), "-t", f"gnd/1/{RIG}/#", "-v", "-C", "2", "-W", "10"),
+                *access(endpoint(mosquitto, role)),
             ],
             stdout=subprocess.PIPE,
             text=True,
         )
         state = watcher.stdout.readline()  # from here on it is subscribed
         body = b'{"label":"cloud"}'
-        message = Message(MessageKind.PRODUCT, "pi", 7, 12.5, body, 3)
-        link.announce(20.0, Received(message, "svalbard", 20.0))
+        message = Message(MessageKind.PRODUCT, "pi", 7, 12.5, body)
+        gateway.announce(20.0, Received(message, "svalbard", 20.0))
         product = watcher.stdout.readline()
     finally:
-        link.close()
+        gateway.close()
         if watcher is not None:
             watcher.kill()
             watcher.communicate()
-    assert state.startswith('gnd/1/sat/link/state {"v":1')
+    assert state.startswith(f'gnd/1/{RIG}/link/state {{"v":1')
     assert '"state":"aos"' in state
-    assert product.startswith("gnd/1/sat/pi/prod ")
+    assert product.startswith(f"gnd/1/{RIG}/pi/prod ")
     assert '"body":{"label":"cloud"}' in product

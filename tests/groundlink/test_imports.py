@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-PURE = "contacts messages frames store events sky channel ledger accounts session link"
+PURE = "contacts messages frames store events sky channel ledger accounts session gateway"
 HEAVY = ("paho", "amqtt", "pydantic", "numpy")
 
 

@@ -1,3 +1,4 @@
+import base64
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from firmware_bridge.faults import FaultEvent, FaultKind
 from groundlink.contacts import WindowAction, WindowInjected
-from groundlink.injector import Ack, ControlArrived, Injector
+from groundlink.events import UplinkInjected
+from groundlink.injector import Ack, ControlArrived, Injector, id_of
 from groundlink.topics import Control
 
 
@@ -42,6 +44,20 @@ def test_a_window_is_injected():
     assert ack.accepted
 
 
+def test_a_window_may_lose_frames():
+    window, _ = ask(Control.WINDOW, {"action": "open", "duration_s": 300, "frame_loss": 0.25})
+    assert window == WindowInjected(WindowAction.OPEN, 300.0, frame_loss=0.25)
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_any_bytes_can_be_put_on_the_uplink(frame):
+    request = {"frame_base64": base64.b64encode(frame).decode(), "id": "forged"}
+    injected, ack = ask(Control.UPLINK, request)
+    assert bytes.fromhex(injected.frame_hex) == frame
+    assert isinstance(injected, UplinkInjected)
+    assert ack == Ack("forged", True, "", 5.0)
+
+
 @pytest.mark.parametrize("request_", [b"", b"{}", b'{"id": "x"}'])
 def test_a_clock_query_is_answered_with_the_time(request_):
     (ack,) = ask(Control.CLOCK, request_)
@@ -65,6 +81,13 @@ WRONG = [
     (Control.WINDOW, b'{"action": "open", "duration_s": 1e999}', "duration_s"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "station": "a/b"}, "station"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "rate_bps": 0}, "rate_bps"),
+    (Control.WINDOW, {"action": "open", "duration_s": 5, "frame_loss": 1.5}, "frame_loss = 1.5"),
+    (Control.UPLINK, {}, "frame_base64: Field required"),
+    (Control.UPLINK, {"frame_base64": ""}, "frame_base64 = ''"),
+    (Control.UPLINK, {"frame_base64": "65A"}, 'padding; right is {"frame_base64": "65A="}'),
+    (Control.UPLINK, {"frame_base64": "6 5A="}, "uplink: frame_base64 = '6 5A='"),
+    (Control.UPLINK, {"frame_base64": "Ü"}, "uplink: frame_base64 = 'Ü'"),
+    (Control.UPLINK, {"frame_base64": "A" * 3001}, "at most 3000 characters"),
     (Control.CLOCK, b"x" * 5000, "longer than 4096"),
     (Control.FAULT, b'{"id": "%s"}' % (b"x" * 2**20), "longer than 4096"),
 ]
@@ -100,6 +123,18 @@ def test_requests_without_an_id_each_act():
 def test_no_request_breaks_the_injector(control, noise):
     *_, ack = ask(control, noise)
     assert isinstance(ack, Ack)
+
+
+@pytest.mark.parametrize("text", ['{"id": "42", "command": 5}', b'{"id": "42"}'])
+def test_the_id_of_a_wrong_request_is_found(text):
+    assert id_of(text) == "42"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"id": 5}', '{"id": "%s"}' % ("x" * 65), "[" * 4000]
+)
+def test_an_id_that_cannot_be_read_is_none(text):
+    assert id_of(text) == ""
 
 
 def test_an_answer_survives_its_json():

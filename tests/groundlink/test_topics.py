@@ -1,67 +1,154 @@
-import json
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from groundlink.events import LinkChanged, LinkState, Received
-from groundlink.messages import Message, MessageKind
-from groundlink.topics import (
-    Control,
-    ack_topic,
-    control_topic,
-    downlink_topic,
-    ground_envelope,
-    ground_topic,
-    state_envelope,
-    state_topic,
-)
+from groundlink import topics
+from groundlink.messages import MessageKind
+from groundlink.topics import Address, Control, Role, parse
 
-
-def received(body):
-    return Received(Message(MessageKind.PRODUCT, "pi", 7, 12.5, body, 3), "svalbard", 20.0)
+NAMES = st.from_regex(r"[a-z0-9_-]{1,32}", fullmatch=True)
+PROGRAMS = NAMES.filter(lambda name: name not in {"obc", "link", *(role.value for role in Role)})
+IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
 
 def test_the_tree_is_the_design_s():
-    assert ground_topic("sat", "pi", MessageKind.PRODUCT) == "gnd/1/sat/pi/prod"
-    assert state_topic("sat") == "gnd/1/sat/link/state"
-    assert control_topic("rig", Control.FAULT) == "ctl/1/rig/fault"
-    assert ack_topic("rig") == "ctl/1/rig/ack"
-    assert downlink_topic("sat") == "spl/1/sat/down"
+    assert topics.onboard_topic("sat", "star", MessageKind.EVENT) == "onb/1/sat/star/ev"
+    assert topics.program_state_topic("sat", "star") == "onb/1/sat/star/state"
+    assert topics.stored_topic("sat", "star") == "onb/1/sat/star/stored"
+    assert topics.program_command_topic("sat", "star") == "onb/1/sat/star/tc"
+    assert topics.program_report_topic("sat", "star", "42") == "onb/1/sat/star/tcr/42"
+    assert topics.raw_command_topic("sat") == "onb/1/sat/obc/tcraw"
+    assert topics.ground_topic("sat", "pi", MessageKind.PRODUCT) == "gnd/1/sat/pi/prod"
+    assert topics.link_state_topic("sat") == "gnd/1/sat/link/state"
+    assert topics.request_topic("sat", "pi") == "gnd/1/sat/pi/tc"
+    assert topics.report_topic("sat", "pi", "42") == "gnd/1/sat/pi/tcr/42"
+    assert topics.control_topic("rig", Control.UPLINK) == "ctl/1/rig/uplink"
+    assert topics.ack_topic("rig") == "ctl/1/rig/ack"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "+", "#", "Big", "x" * 33, "a\n"])
 def test_a_name_cannot_reach_into_another_topic(name):
     with pytest.raises(ValueError, match="a-z, 0-9"):
-        ground_topic(name, "pi", MessageKind.EVENT)
+        topics.ground_topic(name, "pi", MessageKind.EVENT)
+    with pytest.raises(ValueError, match="a-z, 0-9"):
+        topics.onboard_topic("sat", name, MessageKind.EVENT)
 
 
-def test_a_json_body_is_readable_in_the_envelope():
-    envelope = json.loads(ground_envelope("sat", received(b'{"die_c": 40.5}')))
-    assert envelope == {
-        "v": 1,
-        "src": "sat/pi",
-        "kind": "prod",
-        "seq": 7,
-        "met_s": 12.5,
-        "received_s": 20.0,
-        "station": "svalbard",
-        "emu": True,
-        "body": {"die_c": 40.5},
-    }
+@pytest.mark.parametrize("name", ["", "a/b", "+", "#", "x" * 65, "a\n", "é"])
+def test_a_command_s_id_cannot_reach_into_another_topic(name):
+    with pytest.raises(ValueError, match="1 to 64 characters"):
+        topics.report_topic("sat", "pi", name)
 
 
-DEEP = b'{"x":' + b"[" * 100_000
+def test_reports_on_commands_are_no_messages_of_their_own():
+    with pytest.raises(ValueError, match="no topic"):
+        topics.ground_topic("sat", "pi", MessageKind.REPORT)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"\x89PNG", b"{ not json", b"", b'{"x": \xff}', b'{"x": NaN}', pytest.param(DEEP, id="deep")],
+@given(NAMES, NAMES, IDS)
+def test_what_is_built_is_read_again(owner, source, command_id):
+    assert parse(topics.report_topic(owner, source, command_id)) == Address(
+        "gnd", owner, source, "tcr", command_id
+    )
+    assert parse(topics.program_report_topic(owner, source, command_id)) == Address(
+        "onb", owner, source, "tcr", command_id
+    )
+    assert parse(topics.onboard_topic(owner, source, MessageKind.EVENT)) == Address(
+        "onb", owner, source, "ev"
+    )
+    assert parse(topics.request_topic(owner, source)) == Address("gnd", owner, source, "tc")
+    assert parse(topics.control_topic(owner, Control.FAULT)) == Address("ctl", owner, "", "fault")
+
+
+LEVELS = st.one_of(
+    st.sampled_from(["onb", "gnd", "ctl", "1", "2", "sat", "pi", "obc", "link", "tm", "tcr"]),
+    st.sampled_from(["state", "tcraw", "ack", "fault", "", "+", "#", "A", "x" * 40]),
+    st.text(max_size=5),
 )
-def test_any_other_body_is_base64(body):
-    envelope = json.loads(ground_envelope("sat", received(body)))
-    assert "body_base64" in envelope
 
 
-def test_the_link_s_state_says_who_hears_it_and_until_when():
-    heard = json.loads(state_envelope(3.0, LinkChanged(LinkState.AOS, "svalbard", 90.0)))
-    assert (heard["state"], heard["station"], heard["until_s"]) == ("aos", "svalbard", 90.0)
-    assert "station" not in json.loads(state_envelope(90.0, LinkChanged(LinkState.LOS)))
+@given(st.lists(LEVELS, max_size=9).map("/".join))
+def test_any_text_is_a_topic_of_the_tree_or_refused(text):
+    try:
+        address = parse(text)
+    except ValueError:
+        return
+    again = [address.bus, "1", address.owner, address.source, address.what, address.id]
+    assert text == "/".join(level for level in again if level)
+
+
+def test_a_topic_of_ten_thousand_levels_is_refused():
+    with pytest.raises(ValueError, match="not a topic"):
+        parse("onb/1/sat/star/tcr" + "/x" * 10_000)
+
+
+def matches(topic_filter, topic):
+    """MQTT 3.1.1, 4.7.1."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    for n, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if n >= len(levels) or level not in ("+", levels[n]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def may(filters, topic):
+    return any(matches(each, topic) for each in filters)
+
+
+def test_only_the_host_speaks_for_the_satellite_and_acknowledges():
+    rights = topics.ground_rights("sat", "rig")
+    for topic in ["gnd/1/sat/pi/tm", "gnd/1/sat/link/state", "gnd/1/sat/pi/tcr/1", "ctl/1/rig/ack"]:
+        assert {name for name, it in rights.items() if may(it.publish, topic)} == {"host"}
+
+
+def test_an_operator_asks_for_commands_and_the_bench_for_faults():
+    rights = topics.ground_rights("sat", "rig")
+    command, fault = topics.request_topic("sat", "pi"), "ctl/1/rig/fault"
+    askers = {name for name, it in rights.items() if may(it.publish, command)}
+    assert askers == {"host", "operator"}
+    assert {name for name, it in rights.items() if may(it.publish, fault)} == {"bench"}
+    assert {name for name, it in rights.items() if may(it.subscribe, fault)} == {"host", "bench"}
+
+
+def test_everyone_on_the_ground_may_watch_it_but_the_observer_says_nothing():
+    rights = topics.ground_rights("sat", "rig")
+    watchers = {name for name, it in rights.items() if may(it.subscribe, "gnd/1/sat/pi/prod")}
+    assert watchers == {"bench", "observer", "operator"}
+    assert rights["observer"].publish == ()
+
+
+@given(PROGRAMS, PROGRAMS)
+def test_a_program_speaks_and_listens_under_its_own_topic_alone(one, other):
+    rights = topics.onboard_rights("sat", {one, other})
+    own = f"onb/1/sat/{one}/"
+    assert all(each.startswith(own) for each in rights[one].publish + rights[one].subscribe)
+    assert not set(rights[one].publish) & set(rights[one].subscribe)
+    heard = {topics.program_command_topic("sat", one), topics.stored_topic("sat", one)}
+    assert set(rights[one].subscribe) == heard
+
+
+@given(PROGRAMS)
+def test_nobody_on_board_has_a_right_on_the_ground_or_at_the_bench(program):
+    for rights in topics.onboard_rights("sat", [program]).values():
+        assert all(each.startswith("onb/1/sat/") for each in rights.publish + rights.subscribe)
+
+
+@given(PROGRAMS)
+def test_the_host_s_user_for_a_program_is_no_program_s(program):
+    with pytest.raises(ValueError, match="a-z, 0-9"):
+        topics.checked_program(topics.host_user(program))
+
+
+@pytest.mark.parametrize("name", ["obc", "link", "host", "bench", "operator", "observer"])
+def test_a_program_cannot_take_a_name_that_is_somebody_else_s(name):
+    with pytest.raises(ValueError, match="that name is taken"):
+        topics.onboard_rights("sat", [name])
+
+
+def test_users_have_their_rights_and_passwords_of_their_own():
+    rights = topics.onboard_rights("sat", ["star", "other"])
+    users = topics.users(rights)
+    assert {user.name: (user.publish, user.subscribe) for user in users} == rights
+    assert len({user.password for user in users}) == len(users)

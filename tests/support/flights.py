@@ -35,6 +35,9 @@ class Log:
     def write(self, t_s: float, thing: object) -> None:
         self.entries.append((t_s, thing))
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def times(self, kind: type[ThingT]) -> list[float]:
         return [t_s for t_s, thing in self.entries if isinstance(thing, kind)]
 
