@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from firmware_bridge.board import BoardError
 from firmware_bridge.boards.profile import BoardProfile, shipped_profile_text
-from groundlink.contacts import Contact
-from payloads.computer import ComputerRules, PayloadComputer
+from payloads.computer import PayloadComputer
 from payloads.governor import Governor, TripPoint
 from payloads.jobs import JobStream
 from payloads.power import Battery, Eps, Panel, Ramp, SolarArray
+from payloads.rules import ComputerRules
 from payloads.satellite import Breaker, Bus, BusLoads, Satellite
 from payloads.thermal import ZERO_CELSIUS_K, Die, Radiator, ThermalStar
 from rigs.environment.orbit import Orbit
@@ -26,6 +26,7 @@ from rigs.shipped import parse
 if TYPE_CHECKING:
     from payloads.image_input import InputSettings
     from payloads.inference import Inference
+    from payloads.loaded import Prepared
     from payloads.model import ModelFile
     from payloads.scene import Camera
 
@@ -55,19 +56,6 @@ def environment(sheet: Sheet) -> EnvironmentTape:
 
 
 _ABSENT: dict[str, object] = {}  # a whole table, which messages do not repeat
-
-
-def contacts(sheet: Sheet, tape: EnvironmentTape) -> list[Contact]:
-    """Return the contact plan: the scenario's own, or every pass over its stations."""
-    link = sheet.scenario.link
-    if link.contacts is not None:
-        return [
-            Contact(c.station, c.aos_s, c.los_s, c.rate_bps or link.rate_bps) for c in link.contacts
-        ]
-    return [
-        Contact(p.station, p.aos_s, p.los_s, link.rate_bps, p.max_elevation_deg)
-        for p in tape.passes
-    ]
 
 
 def profile(sheet: Sheet, name: str) -> BoardProfile:
@@ -126,7 +114,7 @@ def satellite(
 ) -> Satellite:
     """Return the satellite under the sky of ``tape``."""
     computers = {
-        name: PayloadComputer(name, _rules(table), governor(table, boards[name]))
+        name: PayloadComputer(name, _computer_rules(table), governor(table, boards[name]))
         for name, table in scenario.payloads.items()
     }
     array, radiator, battery = scenario.array, _radiator(scenario), _battery(scenario)
@@ -160,21 +148,34 @@ def satellite(
 def governor(table: PayloadTable, board: BoardProfile) -> Governor:
     """Return the governor of a payload; without ``point`` it starts from the fastest."""
     trips = tuple(TripPoint(t.above_c, t.hysteresis_c, t.point) for t in table.trips)
-    fastest = next(iter(board.operating_points()))
-    return Governor(fastest if table.point is None else table.point, trips)
+    points = tuple(board.operating_points())
+    return Governor(points[0] if table.point is None else table.point, trips, points)
 
 
-def model(sheet: Sheet, name: str) -> ModelFile:
-    """Return the model of a payload, read and checked, but not run.
+def models(sheet: Sheet, name: str) -> dict[str, ModelFile]:
+    """Return the models on board of a payload by name, read and checked, but not run.
+
+    The first is the one that is loaded at the start.
 
     Raises:
-        ScenarioError: there is no such file, or it cannot fly.
+        ScenarioError: there is no such file, it cannot fly, or two have the same name.
     """
+    table, found = sheet.scenario.payloads[name], dict[str, "ModelFile"]()
+    path = f"payloads.{name}"
+    said = [(f"{path}.model", table.model)]
+    said += [(f"{path}.models[{i}]", model) for i, model in enumerate(table.models)]
+    for where, model in said:
+        file = _model(sheet, where, model)
+        if (known := Path(model).name) in found:
+            raise sheet.error(where, model, "is on board already; name each model once")
+        found[known] = file
+    return found
+
+
+def _model(sheet: Sheet, path: str, said: str) -> ModelFile:
     from payloads.model import ModelError, load_model
     from payloads.runtime import limits
 
-    said = sheet.scenario.payloads[name].model
-    path = f"payloads.{name}.model"
     try:
         return load_model(_model_bytes(said), Path(said).name, limits())
     except (OSError, ValueError) as error:
@@ -187,17 +188,38 @@ def model(sheet: Sheet, name: str) -> ModelFile:
 
 
 def inference(
-    sheet: Sheet, name: str, file: ModelFile, tape: EnvironmentTape, seeds: Mapping[str, int]
+    sheet: Sheet,
+    name: str,
+    files: Mapping[str, ModelFile],
+    tape: EnvironmentTape,
+    seeds: Mapping[str, int],
 ) -> Inference:
-    """Return the work of a payload: its model on what its camera sees, tried once.
+    """Return the work of a payload: its models on what its camera sees, each tried once.
 
     Raises:
-        ScenarioError: the model does not fit its images, labels or settings.
+        ScenarioError: a model does not fit its images, labels or settings.
     """
-    from payloads.answer import Selection
-    from payloads.image_input import read_input
     from payloads.inference import Inference
     from payloads.model import ModelError
+
+    table, path = sheet.scenario.payloads[name], f"payloads.{name}"
+    try:
+        prepared = {model: _prepared(sheet, name, file) for model, file in files.items()}
+        first = next(iter(prepared.values())).spec
+        camera = _camera(sheet, name, first.height_px, first.width_px, tape, seeds)
+        work = Inference(prepared, camera)
+        for model in prepared:
+            work.rehearse(model=model)
+    except ModelError as error:
+        value = getattr(table, error.key)
+        raise sheet.error(f"{path}.{error.key}", value, str(error)) from error
+    return work
+
+
+def _prepared(sheet: Sheet, name: str, file: ModelFile) -> Prepared:
+    from payloads.answer import Selection
+    from payloads.image_input import read_input
+    from payloads.loaded import Prepared
 
     table, path = sheet.scenario.payloads[name], f"payloads.{name}"
     labels = tuple(table.labels or file.labels)
@@ -205,17 +227,10 @@ def inference(
     if labels and unknown:
         rule = f"{file.name} knows no {unknown[0]!r}; it knows {', '.join(labels)}"
         raise sheet.error(f"{path}.keep", table.keep, rule)
-    try:
-        spec = read_input(file, _input_settings(table.input), f"{path}.input")
-        kept = file.keep if table.keep is None else table.keep
-        keep = None if kept is None else frozenset(kept)
-        camera = _camera(sheet, name, spec.height_px, spec.width_px, tape, seeds)
-        work = Inference(file, camera, spec, Selection(labels, keep))
-        work.rehearse()
-    except ModelError as error:
-        value = getattr(table, error.key)
-        raise sheet.error(f"{path}.{error.key}", value, str(error)) from error
-    return work
+    kept = file.keep if table.keep is None else table.keep
+    keep = None if kept is None else frozenset(kept)
+    spec = read_input(file, _input_settings(table.input), f"{path}.input")
+    return Prepared(file, spec, Selection(labels, keep))
 
 
 def _input_settings(table: InputTable) -> InputSettings:
@@ -292,8 +307,16 @@ def _station(sheet: Sheet, i: int) -> Station:
         raise sheet.error(f"stations[{i}]", value, str(error)) from error
 
 
-def _rules(table: PayloadTable) -> ComputerRules:
-    return ComputerRules(table.queue_length, table.watchdog_s, table.off_s, table.reload_every_s)
+def _computer_rules(table: PayloadTable) -> ComputerRules:
+    return ComputerRules(
+        table.queue_length,
+        table.watchdog_s,
+        table.off_s,
+        table.reload_every_s,
+        streams=tuple(dict.fromkeys(jobs.name for jobs in table.jobs)),
+        models=tuple(Path(model).name for model in (table.model, *table.models)),
+        stopped=frozenset(jobs.name for jobs in table.jobs if not jobs.running),
+    )
 
 
 def _die(table: PayloadTable, board: BoardProfile) -> Die:

@@ -15,20 +15,21 @@ import numpy as np
 from firmware_bridge.board import Work
 from firmware_bridge.boards.emulated import EmulatedBoard
 from firmware_bridge.boards.profile import BoardProfile
-from firmware_bridge.clock import Clock
+from firmware_bridge.clock import Clock, Post
 from firmware_bridge.faults import FaultEvent, FaultKind
+from groundlink.authentication import Key, MemoryCounters
 from groundlink.contacts import AcquisitionOfSignal, LossOfSignal
+from groundlink.gateway import Gateway, NoGateway
 from groundlink.injector import Ack, Injector
-from groundlink.link import Link, LoopbackLink
-from groundlink.session import LinkSession
-from groundlink.store import Store
+from groundlink.journal import NO_JOURNAL, Journal
 from payloads.events import HousekeepingDue, MissionStarted
-from payloads.jobs import Released, release_plan
+from payloads.jobs import ReleaseDue, release_plan
 from payloads.model import ModelFile
 from payloads.null_work import NullWork
-from rigs import assemble
+from rigs import assemble, spacelink
 from rigs.archive import Archive
 from rigs.clock import VirtualClock, WallClock
+from rigs.commanding import Commanding
 from rigs.downlink import Downlink
 from rigs.environment.faults import VARIATES, exposure_per_cm2, strikes
 from rigs.environment.tape import EnvironmentTape
@@ -40,10 +41,13 @@ from rigs.replay import Injection
 from rigs.rig import RigTable
 from rigs.run import Rig
 from rigs.scenario import Scenario
+from rigs.spacelink import Trust
 from rigs.timeline import Timeline
 
 MOST_STRIKES = 100_000  # on a payload in one flight
-LIBRARIES = ("highbay", "numpy", "onnx", "onnxruntime", "sgp4")
+LIBRARIES = ("highbay", "numpy", "onnx", "onnxruntime", "sgp4", "spacepackets")
+SESSION, ONBOARD = "session.toml", "onboard"  # in the results folder
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,15 @@ class Options:
     """How a mission is flown, beyond what its scenario says."""
 
     rig: RigTable
-    products: Path | None = None  # the folder for pictures that reach the ground
-    session: Path | None = None  # the file that tells `highbay inject` where to turn
+    folder: Path | None = None  # the results folder
     inference: bool = True  # without it jobs take their time and answer nothing
     injections: tuple[tuple[float, Injection], ...] = ()  # of a flight that is replayed
+    key: Key | None = None  # of that flight, so that its recorded frames stay what they were
+
+    @property
+    def keeps(self) -> Path:
+        """Return the folder of what the satellite keeps over a power cut."""
+        return Path(self.rig.store) if self.rig.store else (self.folder or Path()) / ONBOARD
 
 
 @contextmanager
@@ -63,20 +72,24 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
 
     Raises:
         ScenarioError: something in the scenario does not fit together.
-        RigError: the broker of a rehearsal does not come up.
+        RigError: the brokers, programs or on-board store of a rehearsal do not come up.
     """
     scenario = sheet.scenario
     profiles = {name: assemble.profile(sheet, name) for name in scenario.payloads}
     tape = assemble.environment(sheet)
-    models = {name: assemble.model(sheet, name) for name in scenario.payloads}
+    models = {name: assemble.models(sheet, name) for name in scenario.payloads}
     clock: Clock = WallClock(options.rig.rate) if options.rig.rate else VirtualClock()
     timeline = Timeline(clock)
     works = {name: _work(sheet, name, models[name], tape, options) for name in models}
-    with _ground(scenario, options, timeline) as ground:
+    commands = spacelink.command_requests(sheet)
+    programs = tuple(options.rig.programs)
+    chance = _stream(scenario.seed, "link"), _stream(scenario.seed, "uplink")
+    with _outside(scenario, options, timeline.post) as outside:
         _fill(timeline, sheet, tape, profiles, models)
-        for t_s, injection in options.injections:
-            timeline.post(injection, t_s)
-        records.write(0.0, _started(scenario, options, ground.broker, tape, profiles, models))
+        for t_s, event in (*commands, *options.injections):
+            timeline.post(event, t_s)
+        records.write(0.0, _started(scenario, options, outside, tape, profiles, models))
+        downlink = Downlink(outside.journal.last_sequence)
         yield Rig(
             clock=clock,
             timeline=timeline,
@@ -85,57 +98,84 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
                 name: EmulatedBoard(name, profiles[name], works[name], timeline.post)
                 for name in works
             },
-            session=_session(scenario),
-            link=ground.link,
-            downlink=Downlink(),
-            archive=Archive(options.products),
+            session=spacelink.link_session(
+                scenario, outside.journal, outside.trust, programs, chance
+            ),
+            journal=outside.journal,
+            gateway=outside.gateway,
+            downlink=downlink,
+            commanding=Commanding(tuple(works), programs, downlink),
+            archive=Archive(options.folder),
             injector=Injector(works, _stream(scenario.seed, "injector"), VARIATES),
-            acknowledge=ground.acknowledge,
+            acknowledge=outside.acknowledge,
             records=records,
             horizon_s=scenario.horizon_s,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """The way to the ground, and who listens there."""
+class _Outside:
+    """What stands around the flight: the buses, the store's memory, and the shared key."""
 
-    broker: str
-    link: Link
+    gateway: Gateway
+    journal: Journal
+    trust: Trust
     acknowledge: Callable[[Ack], None]
+    brokers: Mapping[str, str]
+    programs: Mapping[str, str]  # and how each is isolated
 
 
 @contextmanager
-def _ground(scenario: Scenario, options: Options, timeline: Timeline) -> Iterator[_Ground]:
-    """Give the loopback of emulation, or a broker with bench control for a rehearsal."""
+def _outside(scenario: Scenario, options: Options, post: Post) -> Iterator[_Outside]:
+    """Give what emulation needs, which is nothing, or the buses and the store of a rehearsal."""
     if options.rig.rate is None:
-        with closing(LoopbackLink(timeline.post)) as loopback:
-            yield _Ground("none", loopback, lambda ack: None)
+        secret = _stream(scenario.seed, "key").bytes(SECRET_BYTES)  # guards nothing real
+        trust = Trust(options.key or Key(1, secret), MemoryCounters())
+        yield _Outside(NoGateway(), NO_JOURNAL, trust, lambda ack: None, {}, {})
         return
-    from groundlink.bench_control import MqttBench, SessionFile
-    from groundlink.broker import Role, open_broker
-    from groundlink.endpoint import BrokerError
-    from groundlink.mqtt_link import MqttLink
-
     with ExitStack() as stack:
-        try:
-            broker = stack.enter_context(open_broker(options.rig.broker))
-            host, bench = broker.endpoints[Role.HOST], broker.endpoints[Role.BENCH]
-            link = stack.enter_context(closing(MqttLink(host, scenario.name, timeline.post)))
-            control = stack.enter_context(closing(MqttBench(host, scenario.name, timeline.post)))
-        except (BrokerError, ValueError) as error:
-            raise RigError(f"broker: {error}") from error
-        if options.session is not None:
-            session = SessionFile(
-                bench.url, bench.username, bench.password, scenario.name, scenario.name
-            )
-            session.write(options.session)
-            stack.callback(options.session.unlink, missing_ok=True)
-        yield _Ground(broker.kind, link, control.acknowledge)
+        yield _rehearsal(scenario, options, post, stack)
+
+
+def _rehearsal(scenario: Scenario, options: Options, post: Post, stack: ExitStack) -> _Outside:
+    """Open the store, the buses and the programs of a rehearsal, to be closed by ``stack``."""
+    from groundlink.bench_control import MqttBench
+    from groundlink.endpoint import BrokerError
+    from groundlink.journal import StoreError
+    from groundlink.mqtt_gateway import MqttGateway
+    from groundlink.topics import Role
+    from rigs.rehearsal import (
+        STORE,
+        flying_programs,
+        open_buses,
+        open_store,
+        session_file,
+        shared_key,
+    )
+
+    name, keeps = scenario.name, options.keeps
+    try:
+        keeps.mkdir(parents=True, exist_ok=True)
+        journal = stack.enter_context(open_store(keeps / STORE))
+        trust = Trust(shared_key(keeps), journal)
+        buses = stack.enter_context(open_buses(name, options.rig, keeps))
+        host = buses.endpoint(Role.HOST)
+        onboard = None if buses.onboard is None else buses.onboard.endpoints
+        programs = tuple(options.rig.programs)
+        gateway = stack.enter_context(closing(MqttGateway(onboard, host, name, programs, post)))
+        bench = stack.enter_context(closing(MqttBench(host, name, post)))
+        isolation = stack.enter_context(
+            flying_programs(options.rig, buses, gateway.gate, name, keeps)
+        )
+    except (BrokerError, StoreError, OSError) as error:
+        raise RigError(f"rehearsal: {error}") from error
+    if options.folder is not None:
+        stack.enter_context(session_file(options.folder / SESSION, buses, name))
+    return _Outside(gateway, journal, trust, bench.acknowledge, buses.kinds, isolation)
 
 
 def _work(
-    sheet: Sheet, name: str, file: ModelFile, tape: EnvironmentTape, options: Options
+    sheet: Sheet, name: str, files: Mapping[str, ModelFile], tape: EnvironmentTape, options: Options
 ) -> Work:
     if not options.inference:
         return NullWork()
@@ -143,20 +183,7 @@ def _work(
         what: int(_stream(sheet.scenario.seed, f"{name}/{what}").integers(2**32))
         for what in ("clouds", "noise")
     }
-    return assemble.inference(sheet, name, file, tape, seeds)
-
-
-def _session(scenario: Scenario) -> LinkSession:
-    link = scenario.link
-    return LinkSession(
-        Store(link.store_bytes),
-        _stream(scenario.seed, "link"),
-        window_rate_bps=link.rate_bps,
-        frame_bytes=link.frame_bytes,
-        bit_error_rate=link.bit_error_rate,
-        frame_loss=link.frame_loss,
-        light_time_s=link.light_time_s,
-    )
+    return assemble.inference(sheet, name, files, tape, seeds)
 
 
 def _fill(
@@ -164,7 +191,7 @@ def _fill(
     sheet: Sheet,
     tape: EnvironmentTape,
     profiles: Mapping[str, BoardProfile],
-    models: Mapping[str, ModelFile],
+    models: Mapping[str, Mapping[str, ModelFile]],
 ) -> None:
     """Post all that is known before the start: sky, contacts, jobs, and when radiation strikes."""
     scenario = sheet.scenario
@@ -175,13 +202,13 @@ def _fill(
             timeline.post(SunlightChanged(sunlit=False), eclipse.entry_s)
         if eclipse.exit_s < tape.horizon_s:
             timeline.post(SunlightChanged(sunlit=True), eclipse.exit_s)
-    for contact in assemble.contacts(sheet, tape):
+    for contact in spacelink.contacts(sheet, tape):
         timeline.post(AcquisitionOfSignal(contact), contact.aos_s)
         timeline.post(LossOfSignal(contact), contact.los_s)
     for name in scenario.payloads:
         for job in release_plan(assemble.job_streams(sheet, name)):
-            timeline.post(Released(name, job), job.released_s)
-        for t_s, fault in _faults(sheet, name, tape, profiles[name], models[name]):
+            timeline.post(ReleaseDue(name, job), job.released_s)
+        for t_s, fault in _faults(sheet, name, tape, profiles[name], _first(models[name])):
             timeline.post(fault, t_s)
 
 
@@ -191,7 +218,8 @@ def _faults(
     """Return when radiation strikes a payload.
 
     Upsets of weights come from a cross-section per bit and the bits that the
-    model occupies; of those, the profile's share flips several bits at once.
+    model occupies that is loaded at the start, also once a command has loaded
+    another; of those, the profile's share flips several bits at once.
 
     Raises:
         ScenarioError: the acceleration brings more strikes than a flight can hold.
@@ -223,6 +251,11 @@ def _faults(
     ]
 
 
+def _first(models: Mapping[str, ModelFile]) -> ModelFile:
+    """Return the model that is loaded at the start."""
+    return next(iter(models.values()))
+
+
 def _stream(seed: int, name: str) -> np.random.Generator:
     """Return the generator of a named stream: one more stream moves none of the others."""
     key = zlib.crc32(name.encode())
@@ -232,17 +265,17 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 def _started(
     scenario: Scenario,
     options: Options,
-    broker: str,
+    outside: _Outside,
     tape: EnvironmentTape,
     profiles: Mapping[str, BoardProfile],
-    models: Mapping[str, ModelFile],
+    models: Mapping[str, Mapping[str, ModelFile]],
 ) -> FlightStarted:
     flown = {
         name: Flown(
             board=table.board,
-            model=models[name].name if options.inference else "none",
-            model_sha256=models[name].sha256,
-            weight_bits=models[name].weight_bits,
+            model=_first(models[name]).name if options.inference else "none",
+            model_sha256=_first(models[name]).sha256,
+            weight_bits=_first(models[name]).weight_bits,
             point=assemble.governor(table, profiles[name]).coolest,
         )
         for name, table in scenario.payloads.items()
@@ -251,7 +284,8 @@ def _started(
         scenario=scenario.name,
         seed=scenario.seed,
         mode=options.rig.mode,
-        broker=broker,
+        brokers=outside.brokers,
+        programs=outside.programs,
         horizon_s=scenario.horizon_s,
         acceleration=scenario.radiation.acceleration,
         sunlit=not (tape.eclipses and tape.eclipses[0].entry_s <= 0.0),

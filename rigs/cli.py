@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -50,6 +51,7 @@ def main() -> None:
 @click.option("--rate", type=float, default=None, help="Rehearse: mission seconds per second.")
 @click.option("--replay", type=_FILE, default=None, help="Inject again what that flight got.")
 @click.option("--broker", default=None, help="auto, mosquitto, amqtt, or mqtt://user:pw@host.")
+@click.option("--store", type=_FILE, default=None, help="Where the satellite keeps its memory.")
 def run_command(
     scenario: str | None,
     rig: str | None,
@@ -59,6 +61,7 @@ def run_command(
     rate: float | None,
     replay: Path | None,
     broker: str | None,
+    store: Path | None,
 ) -> None:
     """Fly a mission.
 
@@ -71,7 +74,7 @@ def run_command(
 
     said = scenario or (str(replay / SCENARIO) if replay else "first-light")
     sheet = read_scenario(said).with_options(seed=seed, horizon_s=until)
-    rig_table = _rig_table(rig, rate, broker)
+    rig_table = _rig_table(rig, rate=rate, broker=broker, store=str(store) if store else None)
     folder = out or fresh_folder(sheet.scenario.name)
     with _progress(sheet.scenario.name, sheet.scenario.horizon_s) as progress:
         landed = fly(sheet, rig_table, folder, progress, replay)
@@ -110,6 +113,18 @@ def validate(scenario: str) -> None:
     sheet = read_scenario(scenario)
     with build(sheet, Options(RigTable(mode="emulation")), Records(None)):
         click.echo(f"{scenario}: can be flown")
+
+
+@main.command()
+@click.argument("scenario", default="first-light")
+@click.option("--station", default=None, help="Only the contacts of this station.")
+@click.option("--plot", type=_FILE, default=None, help="Draw them to this SVG file.")
+def passes(scenario: str, station: str | None, plot: Path | None) -> None:
+    """Show the contacts of a scenario: when, how high, how much they carry."""
+    from rigs.passes.command import passes_command_body
+    from rigs.reading import read_scenario
+
+    passes_command_body(read_scenario(scenario), station, plot)
 
 
 @main.command("report")
@@ -156,6 +171,40 @@ def window(
     _inject(folder, "window", {k: v for k, v in request.items() if v is not None})
 
 
+@inject.command()
+@click.argument("frame", type=click.File("rb"))
+@click.pass_obj
+def uplink(folder: Path | None, frame: BinaryIO) -> None:
+    """Put the bytes of a file on the uplink, as a forger would."""
+    _inject(folder, "uplink", {"frame_base64": b64encode(frame.read()).decode()})
+
+
+@main.command("command")
+@click.argument("payload")
+@click.argument("command")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--in", "folder", type=_FILE, default=None, help="Results folder of the mission.")
+@click.option("--not-after", type=float, default=None, help="Mission s after which it is void.")
+@click.option("--wait", type=float, default=60.0, show_default=True, help="Host s to wait.")
+def command_command(
+    payload: str,
+    command: str,
+    arguments: tuple[str, ...],
+    folder: Path | None,
+    not_after: float | None,
+    wait: float,
+) -> None:
+    """Send a telecommand to a flying mission.
+
+    For example `highbay command pi load-model model=tile-sorter-int8`.
+    """
+    from rigs.operator import ask
+
+    folder = folder or _newest_session()
+    if not ask(folder / "session.toml", payload, command, arguments, not_after, wait, click.echo):
+        sys.exit(1)
+
+
 def _newest_session() -> Path:
     found = sorted(Path("results").glob("*/session.toml"), key=lambda path: path.stat().st_mtime)
     if not found:
@@ -185,19 +234,19 @@ def _inject(said: Path | None, control: str, request: dict[str, object]) -> None
     click.echo(f"injected at {ack.t_s:.1f} s of the mission")
 
 
-def _rig_table(name: str | None, rate: float | None, broker: str | None) -> RigTable:
+def _rig_table(name: str | None, **said: float | str | None) -> RigTable:
     from rigs.reading import checked, read_text
     from rigs.rig import RigTable
     from rigs.shipped import parse, shipped
 
-    name = name or ("emulation" if rate is None and broker is None else "rehearsal")
+    given = {key: value for key, value in said.items() if value is not None}
+    name = name or ("rehearsal" if given else "emulation")
     known = shipped("benches")
     text = known.get(name) or read_text(
         Path(name), name, f"name one of {', '.join(known)}, or a file"
     )
     raw = parse(text, name)
-    raw |= {k: v for k, v in (("rate", rate), ("broker", broker)) if v is not None}
-    return checked(RigTable, raw, name)
+    return checked(RigTable, raw | given, name)
 
 
 def _show(folder: Path, summary: dict[str, object]) -> None:

@@ -27,7 +27,8 @@ class FlightStarted:
     scenario: str
     seed: int
     mode: str
-    broker: str  # the one that ran, or none
+    brokers: Mapping[str, str]  # by bus, those that ran
+    programs: Mapping[str, str]  # of third parties, and how each is isolated
     horizon_s: float
     acceleration: float
     sunlit: bool

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from rigs.scenario import Table
 from rigs.shipped import Raw, parse, shipped
+from rigs.tables import Table
 
 LONGEST_VALUE = 160  # characters of a value that are shown
 EXAMPLE = "first-light"  # the shipped scenario that examples come from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import Any, BinaryIO
 
 import tomli_w
 
-from rigs.build import Options, build, versions
+from groundlink.authentication import Key
+from rigs.build import ONBOARD, Options, build, versions
 from rigs.clock import host_seconds
 from rigs.errors import RigError, ScenarioError
 from rigs.reading import Sheet
@@ -24,7 +26,6 @@ from rigs.run import Rig, finish, run
 from rigs.summary import Tally
 
 RECORDS, SUMMARY, SCENARIO, REPORT = "records.jsonl", "summary.json", "scenario.toml", "report.html"
-PRODUCTS, SESSION = "products", "session.toml"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Progress = Callable[[float], None]
@@ -61,17 +62,29 @@ def fly(
     injections = read_injections(replayed / RECORDS) if replayed else ()
     with _results(folder) as stream:
         records = Records(stream, tally.add, _showing(progress))
-        options = Options(rig_table, folder / PRODUCTS, folder / SESSION, injections=injections)
+        key = _key_of(replayed) if replayed else None
+        options = Options(rig_table, folder, injections=injections, key=key)
         with build(sheet, options, records) as rig, _disk_of(folder):
             (folder / SCENARIO).write_text(_resolved(sheet), encoding="utf-8")
-            with _stopped_by_signals(rig):
-                run(rig)
-            finish(rig)
+            try:
+                with _stopped_by_signals(rig):
+                    run(rig)
+                finish(rig)
+            finally:
+                records.flush()
     wall = {"wall_s": host_seconds() - began_s, "lateness_s": rig.lateness_s}
     summary = tally.summary() | wall
     with _disk_of(folder):
         write_summary(folder, summary)
     return Landed(folder, summary, rig.stopped)
+
+
+def _key_of(replayed: Path) -> Key | None:
+    """Return the key that a rehearsal left in its results folder, None if it kept it elsewhere."""
+    from rigs.rehearsal import KEY, shared_key
+
+    keeps = replayed / ONBOARD
+    return shared_key(keeps) if (keeps / KEY).exists() else None
 
 
 @contextmanager
@@ -131,6 +144,7 @@ def _results(folder: Path) -> Iterator[BinaryIO]:
     finally:
         if path.stat().st_size == 0:
             path.unlink()
+            shutil.rmtree(folder / ONBOARD, ignore_errors=True)
             with suppress(OSError):  # something else lies there
                 folder.rmdir()
 

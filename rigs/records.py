@@ -15,8 +15,10 @@ import payloads.events as onboard
 import payloads.jobs as jobs
 from firmware_bridge.faults import FaultEvent, FaultLanded
 from firmware_bridge.telemetry import TelemetrySample
-from groundlink.accounts import LinkCounts
+from groundlink.accounts import ContactAccount, LinkCounts
 from groundlink.contacts import AcquisitionOfSignal, LossOfSignal, WindowInjected
+from groundlink.source_data import REQUEST_ID_BYTES
+from payloads.commands import CommandAnswered, ProductFetched
 from rigs.errors import ScenarioError
 from rigs.events import FlightEnded, FlightStarted, SunlightChanged
 
@@ -48,10 +50,24 @@ RECORDED: tuple[type, ...] = (
     AcquisitionOfSignal,
     LossOfSignal,
     WindowInjected,
+    link.OnboardPublished,
+    link.ProgramState,
+    link.ProgramReport,
+    link.UplinkInjected,
+    link.UplinkRefused,
+    link.CommandRequested,
+    link.CommandQueued,
+    link.CommandRejected,
+    link.CommandSent,
+    link.CommandReleased,
+    link.CommandProgress,
+    CommandAnswered,
+    ProductFetched,
     link.LinkChanged,
     link.Received,
     link.Dropped,
     link.FrameRefused,
+    ContactAccount,
     LinkCounts,
 )
 
@@ -63,16 +79,24 @@ class Recorder(Protocol):
         """Take down ``thing``, which happened at ``t_s``, if it is of a kind that is recorded."""
         ...
 
+    def flush(self) -> None:
+        """Let all that was taken down be kept, whatever happens next."""
+        ...
+
 
 class Records:
-    """Writes records to a file and shows each to listeners.
+    """Writes records to a file, and shows each to listeners once it is written.
 
-    The file should be unbuffered: then a kill loses nothing that was written.
+    Lines are written together when the flight has time, `flush`, or when there
+    are many. The file should be unbuffered: then a kill loses nothing of them.
     """
+
+    MOST_LINES = 256  # that wait
 
     def __init__(self, stream: BinaryIO | None, *listeners: Callable[[Record], None]) -> None:
         """Write to ``stream``, or only to ``listeners``."""
         self._stream, self._listeners = stream, listeners
+        self._lines: list[bytes] = []
         self._names = {kind: f'"what":"{_words(kind.__name__)}"'.encode() for kind in RECORDED}
 
     def write(self, t_s: float, thing: object) -> None:
@@ -81,25 +105,34 @@ class Records:
         if name is None:
             return
         rest = to_json(thing)[1:]
-        line = b'{"t_s":%b,%b%b%b\n' % (to_json(t_s), name, b"" if rest == b"}" else b",", rest)
-        if self._stream is not None:
-            rest_of_line = memoryview(line)
-            while rest_of_line:  # a disk that fills up takes a part
-                rest_of_line = rest_of_line[self._stream.write(rest_of_line) :]
+        comma = b"" if rest == b"}" else b","
+        self._lines.append(b'{"t_s":%b,%b%b%b\n' % (to_json(t_s), name, comma, rest))
+        if len(self._lines) >= self.MOST_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, and show it to the listeners."""
+        lines, self._lines = self._lines, []
+        if self._stream is not None and lines:
+            rest = memoryview(b"".join(lines))
+            while rest:  # a disk that fills up takes a part
+                rest = rest[self._stream.write(rest) :]
         for listener in self._listeners:
-            listener(orjson.loads(line))
+            for line in lines:
+                listener(orjson.loads(line))
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a flight; a last line that was cut short by a kill is passed over.
+    """Yield the records of a flight, up to a line that a kill cut short, or that still grows.
 
     Raises:
         ScenarioError: a line is damaged.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.endswith(b"\n"):
-                yield _record(line, path, number)
+            if not line.endswith(b"\n"):
+                return
+            yield _record(line, path, number)
 
 
 def _record(line: bytes, path: Path, number: int) -> Record:
@@ -113,13 +146,13 @@ def _record(line: bytes, path: Path, number: int) -> Record:
 
 
 def to_json(value: object) -> bytes:
-    """Return ``value`` as JSON; bytes become their length, what is not finite null."""
-    return orjson.dumps(value, default=_length)
+    """Return ``value`` as JSON: of bytes their length, or an id; what is not finite is null."""
+    return orjson.dumps(value, default=_brief)
 
 
-def _length(value: object) -> int:
+def _brief(value: object) -> int | str:
     if isinstance(value, bytes):
-        return len(value)
+        return value.hex() if len(value) == REQUEST_ID_BYTES else len(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
 
 

@@ -1,4 +1,4 @@
-"""What a person injected into a flight, read from its records, to be flown again."""
+"""What people injected into a flight or commanded, read from its records, to be flown again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from firmware_bridge.faults import FaultEvent, FaultKind, FaultSite
 from groundlink.contacts import WindowAction, WindowInjected
+from groundlink.events import CommandRequested, UplinkInjected
 from rigs.errors import ScenarioError
 from rigs.records import Record, read_records
 
-Injection = FaultEvent | WindowInjected
+Injection = FaultEvent | WindowInjected | UplinkInjected | CommandRequested
 
 
 def read_injections(path: Path) -> tuple[tuple[float, Injection], ...]:
@@ -38,6 +39,10 @@ def _injections(records: Iterable[Record]) -> Iterable[tuple[float, Injection]]:
         match record["what"]:
             case "window-injected":
                 yield record["t_s"], _window(record)
+            case "uplink-injected":
+                yield record["t_s"], UplinkInjected(record["frame_hex"])
+            case "command-requested" if not record["planned"]:
+                yield record["t_s"], CommandRequested(record["payload"], record["request"])
             case "fault-event":
                 waiting.append(record)
             case "fault-landed":
@@ -49,7 +54,11 @@ def _injections(records: Iterable[Record]) -> Iterable[tuple[float, Injection]]:
 
 def _window(record: Record) -> WindowInjected:
     return WindowInjected(
-        WindowAction(record["action"]), record["duration_s"], record["station"], record["rate_bps"]
+        WindowAction(record["action"]),
+        record["duration_s"],
+        record["station"],
+        record["rate_bps"],
+        record["frame_loss"],
     )
 
 

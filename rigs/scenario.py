@@ -6,27 +6,26 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Efficiency = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
-Period = Annotated[float, Field(ge=0.01, allow_inf_nan=False)]  # s; a flight of more is no flight
-Watts = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]  # a data centre draws 2e5
-Area = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+from rigs.link_tables import CommandTable, LinkTable
+from rigs.tables import (
+    Area,
+    Efficiency,
+    Finite,
+    Fraction,
+    Name,
+    NotNegative,
+    Period,
+    Positive,
+    Table,
+    Watts,
+)
+
 FIRST_YEAR, LAST_YEAR = 1957, 2099  # what the Sun's series and a TLE's epoch are good for
 LEAST_GAP_V = 0.0099  # between thresholds: 10 mV, less rounding; closer ones would flutter
 SHORTEST_RADIATOR_S, SHORTEST_DIE_S = 60.0, 1.0  # time constants
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
-
-
-class Table(BaseModel):
-    """A table of a scenario file: unknown keys are errors, values are of their type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class OrbitTable(Table):
@@ -186,7 +185,8 @@ class JobsTable(Table):
     """A stream of jobs; without ``until_s`` it goes on to the horizon.
 
     ``preparation_s`` is work beside inference at the fastest operating
-    point: read-out, tiling, compression.
+    point: read-out, tiling, compression. One that is not ``running`` waits for
+    a command.
     """
 
     name: Name
@@ -195,6 +195,7 @@ class JobsTable(Table):
     until_s: Positive | None = None
     deadline_s: Positive
     preparation_s: NotNegative = 0.0
+    running: bool = True
 
 
 class InputTable(Table):
@@ -214,10 +215,14 @@ class InputTable(Table):
 
 
 class PayloadTable(Table):
-    """A payload computer: a board, a model, what it looks at and what it is asked to do."""
+    """A payload computer: a board, a model, what it looks at and what it is asked to do.
+
+    ``models`` are further ones on board, which a command can load.
+    """
 
     board: str
     model: str
+    models: list[str] = []
     images: str | None = None
     labels: list[str] | None = None
     keep: list[str] | None = None
@@ -249,33 +254,6 @@ class BreakerTable(Table):
     delay_s: NotNegative
 
 
-class ContactTable(Table):
-    """A contact of a given plan."""
-
-    station: str
-    aos_s: NotNegative
-    los_s: Positive
-    rate_bps: Positive | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.los_s <= self.aos_s:
-            raise ValueError(f"los_s = {self.los_s} is not after aos_s = {self.aos_s}")
-        return self
-
-
-class LinkTable(Table):
-    """The downlink; with ``contacts`` a plan is flown in place of the stations' passes."""
-
-    rate_bps: Positive
-    frame_bytes: Annotated[int, Field(ge=128, le=65_535)] = 1115
-    store_bytes: Annotated[int, Field(gt=0)]
-    bit_error_rate: Annotated[float, Field(ge=0.0, lt=0.5, allow_inf_nan=False)] = 0.0
-    frame_loss: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.0
-    light_time_s: NotNegative = 0.004
-    contacts: list[ContactTable] | None = None
-
-
 class RadiationTable(Table):
     """How radiation strikes; ``acceleration`` multiplies every rate."""
 
@@ -302,6 +280,7 @@ class Scenario(Table):
     radiator: RadiatorTable
     payloads: dict[Name, PayloadTable] = Field(min_length=1)
     link: LinkTable
+    commands: list[CommandTable] = []
     radiation: RadiationTable
     versions: dict[str, str] = {}
 

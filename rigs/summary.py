@@ -75,6 +75,9 @@ class Tally:
         self._first: Record = {}
         self._state: Record = {}
         self._link: Record = {}
+        self._link_state = "los"
+        self._accounts: list[Record] = []
+        self._commands: Counter[str] = Counter()
         self._sunlit, self._sun_since_s, self._sunlit_s = True, 0.0, 0.0
         self._contacts, self._contact_s = 0, 0.0
         self._heard_since_s: float | None = None
@@ -92,8 +95,17 @@ class Tally:
             case "sunlight-changed":
                 self._turn(record["sunlit"])
             case "link-changed":
-                self._contacts += record["state"] == "aos"
-                self._listen(record["state"] == "aos")
+                state, before = record["state"], self._link_state
+                self._contacts += state == "acq" or (state == "aos" and before != "acq")
+                self._link_state = state
+                self._listen(state != "los")
+            case "contact-account":
+                self._accounts.append(record)
+            case "command-queued" | "command-rejected" | "command-sent" | "command-released":
+                self._commands[record["what"].removeprefix("command-")] += 1
+            case "command-progress":
+                report = record["report"]
+                self._commands[f"{report['stage']}-{'ok' if report['ok'] else 'failed'}"] += 1
             case "housekeeping":
                 self._first = self._first or record
                 self._state = record
@@ -104,7 +116,7 @@ class Tally:
             case "mode-changed" if record["mode"] != EpsMode.NORMAL.value:
                 for payload in self._payloads.values():
                     payload.go_down(self.t_s)
-            case _ if "payload" in record:
+            case _ if record.get("payload") in self._payloads:  # else it is about a program
                 self._count(self._payloads[record["payload"]], record)
 
     def _begin(self, record: Record) -> None:
@@ -182,8 +194,27 @@ class Tally:
             },
             "power": self._power(),
             "payloads": {name: self._payload(name) for name in self._payloads},
-            "link": {k: v for k, v in self._link.items() if k not in ("t_s", "what")},
+            "link": self._link_numbers(),
             "faults": {kind.value: self._fault(kind.value) for kind in FaultKind},
+        }
+
+    def _link_numbers(self) -> dict[str, Any]:
+        if not self._link:
+            return {}
+        counted = self._commands
+        failed = sum(n for name, n in counted.items() if name.endswith("-failed"))
+        return {
+            **_numbers(self._link),
+            "commands": {
+                "requested": counted["queued"] + counted["rejected"],
+                "rejected": counted["rejected"],
+                "sent": counted["sent"],
+                "released": counted["released"],
+                "accepted": counted["acceptance-ok"],
+                "completed": counted["completion-ok"],
+                "failed": failed,
+            },
+            "contacts": [_numbers(account) for account in self._accounts],
         }
 
     def _power(self) -> dict[str, float]:
@@ -236,6 +267,10 @@ class Tally:
             "recovered": sum(payload.recovered[kind] for payload in self._payloads.values()),
             "without_effect": self._without_effect[kind],
         }
+
+
+def _numbers(record: Record) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in ("t_s", "what")}
 
 
 def _percentiles(latencies_s: list[float]) -> dict[str, float | None]:

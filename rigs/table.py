@@ -38,7 +38,7 @@ def _rows(summary: Summary) -> list[Row]:
     rows = [("Flight", _flight(summary)), ("Sky", _sky(summary)), ("Power", _power(summary))]
     for name, payload in summary["payloads"].items():
         rows += _payload(name, payload)
-    return [*rows, ("Link", _link(summary["link"])), ("Faults", _faults(summary))]
+    return [*rows, *_link(summary["link"]), ("Faults", _faults(summary))]
 
 
 def _flight(summary: Summary) -> str:
@@ -97,15 +97,36 @@ def _degrees(celsius: float | None) -> str:
     return "-" if celsius is None else f"{celsius:.0f}"
 
 
-def _link(link: Summary) -> str:
+def _link(link: Summary) -> list[Row]:
     if not link:
-        return "no contact yet"
-    frames = link["frames"]
-    return (
-        f"{link['downlinked_bytes'] / 1e3:.0f} kB down, {link['backlog_bytes'] / 1e3:.0f} kB "
-        f"waiting, {link['dropped']['bytes'] / 1e3:.0f} kB dropped; {frames['received']} of "
+        return [("Link", "no contact yet")]
+    frames, messages = link["frames"], link["messages"]
+    downlink = (
+        f"{messages['delivered']} of {messages['generated']} messages down "
+        f"({_kilobytes(link['downlinked_bytes'])}), {messages['queued']} queued "
+        f"({_kilobytes(link['backlog_bytes'])}), {messages['expired']} expired, "
+        f"{messages['dropped']} dropped, {messages['lost']} lost; {frames['received']} of "
         f"{frames['sent']} frames good"
     )
+    uplink = _uplink(link["commands"], sum(link["uplink"]["refused"].values()))
+    return [("Link", downlink), *([("  uplink", uplink)] if uplink else [])]
+
+
+def _uplink(commands: Summary, refused: int) -> str:
+    """Return what went up, or nothing where nothing was to."""
+    told = []
+    if commands["requested"]:
+        told.append(
+            f"{_counted(commands['requested'], 'command')}: {commands['rejected']} rejected, "
+            f"{commands['completed']} completed, {commands['failed']} failed"
+        )
+    if refused:
+        told.append(f"{_counted(refused, 'frame')} refused")
+    return "; ".join(told)
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1e3:.0f} kB"
 
 
 def _faults(summary: Summary) -> str:

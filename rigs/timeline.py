@@ -21,14 +21,18 @@ class Timeline:
         self._heap: list[tuple[float, int, object]] = []
         self._serial = count()
         self._lock = threading.Lock()
+        self._owner: int | None = None  # the thread that waits, once it has
         self.now_s = 0.0  # the moment that the loop has come to
 
     def post(self, event: object, at_s: float | None = None) -> None:
         """Put ``event`` at ``at_s``, or at this moment of the clock, never before the present."""
         with self._lock:
             t_s = max(self._clock.now_s(), self.now_s) if at_s is None else at_s
-            heapq.heappush(self._heap, (t_s, next(self._serial), event))
-        self._clock.interrupt()
+            entry = (t_s, next(self._serial), event)
+            heapq.heappush(self._heap, entry)
+            is_next = self._heap[0] is entry
+        if is_next and threading.get_ident() != self._owner:
+            self._clock.interrupt()  # it may wait for something later
 
     def due_s(self, until_s: float) -> float:
         """Return the time of the next event, at most ``until_s``; for the owner of the loop."""
@@ -41,6 +45,7 @@ class Timeline:
         From here on nothing is posted before that moment by a thread that
         does not say when.
         """
+        self._owner = threading.get_ident()
         with self._lock:
             t_s = min(t_s, self._heap[0][0]) if self._heap else t_s
             self.now_s = max(self.now_s, t_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -83,7 +83,7 @@ def passes_along(
     """Return the passes of an Earth-fixed trajectory, in order of AOS."""
     if not stations:
         return []
-    sky = _Sky(trajectory, stations)
+    sky = Sky(trajectory, stations)
     lane, aos_s, los_s = find_intervals(
         sky.above_mask, len(stations), grid(horizon_s), EDGE_TOLERANCE_S
     )
@@ -95,7 +95,7 @@ def passes_along(
     each = np.arange(len(lane))
     columns = zip(
         lane.tolist(), aos_s.tolist(), los_s.tolist(), ends[best, each].tolist(),
-        np.degrees(np.arcsin(height[best, each])).tolist(), strict=True,
+        degrees(height[best, each]).tolist(), strict=True,
     )  # fmt: skip
     passes = [
         Pass(stations[i].name, aos, los, top, elevation, aos <= 0.0, los >= horizon_s)
@@ -104,8 +104,11 @@ def passes_along(
     return sorted(passes, key=lambda contact: (contact.aos_s, contact.station))
 
 
-class _Sky:
-    """How high the satellite stands over each station; a lane is a station."""
+class Sky:
+    """How high and how far an Earth-fixed trajectory is from each station; a lane is a station.
+
+    Straight lines at one moment: no refraction, no aberration (under 20 m of range in low orbit).
+    """
 
     def __init__(self, trajectory: Trajectory, stations: Sequence[Station]) -> None:
         table = np.array([(s.latitude_deg, s.longitude_deg, s.altitude_m) for s in stations])
@@ -115,14 +118,34 @@ class _Sky:
         self._sine_of_mask = np.sin(np.radians([s.mask_deg for s in stations]))
 
     def above_mask(self, t_s: Array, lane: Lanes) -> Array:
+        """Return how far the sine of the elevation is above that of the station's mask."""
         height: Array = self.sine_of_elevation(t_s, lane) - self._sine_of_mask[lane]
         return height
 
     def sine_of_elevation(self, t_s: Array, lane: Lanes) -> Array:
-        line = self._trajectory.at(t_s) - self._site_km[lane]
-        up = np.einsum("...i,...i", line, self._zenith[lane])
-        sine: Array = up / np.sqrt(np.einsum("...i,...i", line, line))
+        """Return the sine of the angle between horizon and satellite."""
+        line = self._line_km(t_s, lane)
+        sine: Array = np.einsum("...i,...i", line, self._zenith[lane]) / _length(line)
         return sine
+
+    def range_km(self, t_s: Array, lane: Lanes) -> Array:
+        """Return the distance from station to satellite."""
+        return _length(self._line_km(t_s, lane))
+
+    def _line_km(self, t_s: Array, lane: Lanes) -> Array:
+        line: Array = self._trajectory.at(t_s) - self._site_km[lane]
+        return line
+
+
+def degrees(sine: Array) -> Array:
+    """Return the angle of a sine that rounding may have brought above one."""
+    angle: Array = np.degrees(np.arcsin(np.minimum(sine, 1.0)))
+    return angle
+
+
+def _length(line: Array) -> Array:
+    length: Array = np.sqrt(np.einsum("...i,...i", line, line))
+    return length
 
 
 def load_stations() -> dict[str, Station]:
@@ -145,3 +168,10 @@ def station_named(name: str) -> Station:
         near = get_close_matches(name.lower(), stations, n=3, cutoff=0.5) or sorted(stations)
         raise ValueError(f"there is no ground station {name!r}; did you mean {', '.join(near)}?")
     return stations[name]
+
+
+def with_shipped(stations: Sequence[Station], names: Iterable[str]) -> list[Station]:
+    """Return ``stations`` and, after them, each shipped one that only ``names`` has."""
+    known, shipped = {station.name for station in stations}, load_stations()
+    more = [name for name in dict.fromkeys(names) if name in shipped and name not in known]
+    return [*stations, *(shipped[name] for name in more)]

@@ -58,17 +58,21 @@ class EnvironmentTape:
     proton_flux_per_cm2_s: Array
     """Above 30 MeV, trapped (AP-8) and galactic, unshielded: good to a factor of two."""
     eclipses: tuple[Eclipse, ...]
+    stations: tuple[Station, ...]
     passes: tuple[Pass, ...]
     beta_deg: float
     """Angle from the orbit's plane to the Sun at ``start``, positive towards the normal."""
     up_and_sun: Array
     """Shape (n, 6): unit vectors, Earth-fixed, straight up and to the Sun; for ``footprint``."""
+    earth_fixed: Trajectory
+    """Where the satellite is at any moment, from which ``profile`` takes range and elevation."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
+        for owner in (self, self.earth_fixed):
+            for field in fields(owner):
+                value = getattr(owner, field.name)
+                if isinstance(value, np.ndarray):
+                    value.flags.writeable = False
 
     def footprint(self, t_s: float) -> Footprint:
         """Return the place straight below and the Sun's height there.
@@ -113,6 +117,7 @@ def build_tape(
     if not 0.0 < horizon_s < math.inf:
         raise ValueError(f"horizon_s = {horizon_s} must be positive; for example 86400")
     trajectory = Trajectory.of(orbit, start, horizon_s)
+    fixed = trajectory.earth_fixed(start)
     eclipses = find_eclipses(trajectory, start, horizon_s)
     knots_s = _knots(eclipses, horizon_s)
     r_km, v_km_s = orbit.states(start, knots_s)
@@ -138,9 +143,11 @@ def build_tape(
         altitude_km=altitude,
         proton_flux_per_cm2_s=protons.flux_per_cm2_s(latitude, longitude, altitude),
         eclipses=eclipses,
-        passes=tuple(passes_along(trajectory.earth_fixed(start), stations, horizon_s)),
+        stations=tuple(stations),
+        passes=tuple(passes_along(fixed, stations, horizon_s)),
         beta_deg=beta_deg(r_km[0], v_km_s[0], sun[0]),
         up_and_sun=np.concatenate([up, to_sun], axis=1),
+        earth_fixed=fixed,
     )
 
 

@@ -22,6 +22,7 @@ COMPUTED = (
 )  # the model really ran
 OF_BOARD = ("jobs", "energy_j", "latency_s", "throttled_s", "operating_points", "outages")
 HEADLINE = ("scenario", "seed", "mode", "complete", "trouble", "versions")  # stands elsewhere
+TABLED = (("link", "classes"), ("link", "contacts"))  # have tables of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def tables(summary: Summary, sources: Mapping[str, str]) -> dict[str, list[Row]]
     """
     groups: dict[str, list[Row]] = {}
     for keys, value in _leaves(summary):
-        if keys[0] in HEADLINE or isinstance(value, str):
+        if keys[0] in HEADLINE or keys[:2] in TABLED or isinstance(value, str):
             continue
         depth = 2 if keys[0] == "payloads" else 1 if len(keys) > 1 else 0
         group = " ".join(keys[:depth]).replace("payloads", "payload") or "flight"
@@ -129,6 +130,54 @@ def amount(count: float) -> tuple[str, str]:
     if count >= 1e6:
         return f"{count / 1e6:.1f}", "MB"
     return (f"{count / 1e3:.0f}", "kB") if count >= 1e3 else (f"{count:.0f}", "bytes")
+
+
+def quantity(count: float) -> str:
+    """Return bytes with three digits and their unit.
+
+    >>> quantity(65_536), quantity(720_000.0), quantity(3.2e6), quantity(12)
+    ('65.5 kB', '720 kB', '3.20 MB', '12 bytes')
+    """
+    if count < 1e3:
+        return f"{count:.0f} bytes"
+    scaled, unit = next(
+        (count / size, unit)
+        for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+        if count >= size
+    )
+    return f"{three(scaled)} {unit}"
+
+
+def rate(bps: float) -> str:
+    """Return a rate with its unit.
+
+    >>> rate(9600.0), rate(300.0), rate(2e6)
+    ('9.6 kbit/s', '300 bit/s', '2 Mbit/s')
+    """
+    scaled, unit = (bps / 1e6, "M") if bps >= 1e6 else (bps / 1e3, "k") if bps >= 1e3 else (bps, "")
+    return f"{scaled:.4g} {unit}bit/s"
+
+
+def seconds(length_s: float) -> str:
+    """Return a length of time in seconds, with two digits or all before the point.
+
+    >>> seconds(54.61), seconds(600.0), seconds(0.4512), seconds(2.04), seconds(0.0)
+    ('55 s', '600 s', '0.45 s', '2.0 s', '0 s')
+    """
+    for least_s, digits in ((9.95, 0), (0.995, 1), (0.0995, 2)):
+        if length_s >= least_s:
+            return f"{length_s:,.{digits}f} s"
+    return f"{length_s:.3f} s" if length_s else "0 s"
+
+
+def three(value: float) -> str:
+    """Return a number with three digits, or all that stand before the point.
+
+    >>> three(65.536), three(7.2), three(1234.5), three(0.0)
+    ('65.5', '7.20', '1,234', '0')
+    """
+    digits = 0 if value >= 99.95 or value == 0.0 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f}"
 
 
 def _leaves(value: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:

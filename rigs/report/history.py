@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rigs.report.accounting import Accounting
 from rigs.report.fates import Fate, Fates
+from rigs.report.telecommands import Uplink
 
 Record = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -123,7 +125,7 @@ class Aboard:
 
 
 class History:
-    """Folds records, in their order; the only reader of their fields beside `rigs.report.fates`."""
+    """Folds records, in their order; faults, accounts and uplink have folds of their own."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         """Fold ``records``, of which the last ones may be missing."""
@@ -134,6 +136,8 @@ class History:
         self.payloads: dict[str, Aboard] = {}
         self.contacts: list[Heard] = []
         self.modes: list[tuple[float, str]] = []
+        self.accounting = Accounting()
+        self.uplink = Uplink()
         self._fates = Fates()
         self._sunlight: list[tuple[float, str]] = []
         self._link: list[tuple[float, str]] = []
@@ -143,7 +147,8 @@ class History:
         for record in records:
             self.t_s = record["t_s"]
             self._add(record)
-            self._fates.add(record)
+            for follower in (self._fates, self.accounting, self.uplink):
+                follower.add(record)
 
     @property
     def horizon_s(self) -> float:
@@ -199,7 +204,7 @@ class History:
             case "housekeeping":
                 self._keep_house(record)
             case "link-changed":
-                self._link.append((t_s, record["station"] or ""))
+                self._hear(record["station"] or "")
             case "link-counts":
                 self._backlog.append((t_s, record["backlog_bytes"]))
             case "acquisition-of-signal":
@@ -226,6 +231,10 @@ class History:
         self.contacts.append(
             Heard(contact["station"], contact["aos_s"], contact["los_s"], elevation_deg)
         )
+
+    def _hear(self, station: str) -> None:
+        if not self._link or self._link[-1][1] != station:  # else it only locked
+            self._link.append((self.t_s, station))
 
     def _receive(self, record: Record) -> None:
         size = record["message"]["body"]

@@ -19,7 +19,18 @@ from rigs.errors import ScenarioError
 from rigs.reading import Sheet, read_scenario
 from rigs.records import read_records
 from rigs.report.charts import Panel, clock, percent, time_ticks
-from rigs.report.figures import amount, brief, cards, duration, number, tables
+from rigs.report.contacts import contact_chart, contact_table
+from rigs.report.figures import (
+    amount,
+    brief,
+    cards,
+    duration,
+    number,
+    quantity,
+    seconds,
+    tables,
+    three,
+)
 from rigs.report.gallery import choose_tiles, tally
 from rigs.report.history import Aboard, History
 from rigs.report.panels import (
@@ -29,7 +40,7 @@ from rigs.report.panels import (
     satellite_panels,
     source_of,
 )
-from rigs.report.provenance import NO_BROKER, board_numbers, origins
+from rigs.report.provenance import board_numbers, origins
 from rigs.report.verdicts import MEANING, verdicts
 from rigs.report.worldmap import Mark, Track, WorldMap, place_words, world_map
 from rigs.scenario import Scenario
@@ -95,6 +106,7 @@ def _page(flight: _Flight) -> str:
     )
     words: dict[str, Callable[..., Any]] = {
         "clock": clock, "duration": duration, "number": number, "brief": brief, "amount": amount,
+        "quantity": quantity, "seconds": seconds, "three": three,
         "utc": flight.utc, "place": flight.place,
         "percent": partial(percent, span_s=flight.history.horizon_s),
     }  # fmt: skip
@@ -110,6 +122,8 @@ def _page(flight: _Flight) -> str:
         contact_strip=contact_strip(history),
         panels=_panels(flight),
         marks=_marks(history),
+        contacts=contact_table(history),
+        chart=contact_chart(history.accounting),
         galleries=[_gallery(flight, payload) for payload in history.payloads.values()],
         **_faults(flight),
         **_numbers(flight),
@@ -196,11 +210,13 @@ def _faults(flight: _Flight) -> dict[str, Any]:
 
 
 def _numbers(flight: _Flight) -> dict[str, Any]:
-    history = flight.history
+    history, start = flight.history, flight.history.start
     sources = {name: source_of(payload) for name, payload in history.payloads.items()}
     return {
         "cards": cards(flight.summary, sources),
         "tables": tables(flight.summary, sources),
-        "origins": origins(flight.scenario, history.start.get("broker", NO_BROKER), sources),
+        "origins": origins(
+            flight.scenario, start.get("brokers", {}), start.get("programs", {}), sources
+        ),
         "profiles": {n: board_numbers(board) for n, board in flight.boards.items()},
     }

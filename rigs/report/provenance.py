@@ -14,7 +14,7 @@ from rigs.scenario import Scenario
 
 COMPOSED = "composed"  # pictures of no real place or time, made for the flight
 REAL = "real"
-NO_BROKER = "none"
+BUSES = {"ground": "ground", "onboard": "on-board"}
 
 Table = BaseModel | dict[str, Any]
 
@@ -38,8 +38,17 @@ class BoardNumber:
     source: str
 
 
-def origins(scenario: Scenario | None, broker: str, sources: Mapping[str, str]) -> list[Origin]:
-    """Return how each part of the flight came about."""
+def origins(
+    scenario: Scenario | None,
+    brokers: Mapping[str, str],
+    programs: Mapping[str, str],
+    sources: Mapping[str, str],
+) -> list[Origin]:
+    """Return how each part of the flight came about.
+
+    ``brokers`` are those that ran, by bus; ``programs`` are those of third
+    parties, with how each was isolated.
+    """
     boards = [
         Origin(f"Board of {name}: watts and durations", source, _board_words(source))
         for name, source in sources.items()
@@ -56,7 +65,13 @@ def origins(scenario: Scenario | None, broker: str, sources: Mapping[str, str]) 
         Origin("Radiation", EMULATED,
                "AP-8 trapped protons above 30 MeV and a galactic floor, good to a factor of two, "
                f"times {ASSUMED} cross-sections, times the acceleration"),
-        Origin("Link", EMULATED, _link_words(broker)),
+        Origin("Link", EMULATED,
+               "frames really cross the codec, its CRC and, upwards, authentication; contacts, "
+               "rate, light time, errors and loss are a model"),
+        *(Origin(f"Broker of the {BUSES.get(bus, bus)} bus", REAL, f"MQTT over {kind}")
+          for bus, kind in brokers.items()),
+        *(Origin(f"Program {name} of a third party", REAL, _program_words(isolation))
+          for name, isolation in programs.items()),
         *(_pictures(scenario) if scenario else []),
         Origin("Satellite", ASSUMED, "what scenario.toml says of battery, array, loads, radiator"),
         Origin("Wall time", MEASURED, "of the machine that ran the emulation"),
@@ -85,9 +100,8 @@ def _board_words(source: str) -> str:
     return "read from the hardware while it ran"
 
 
-def _link_words(broker: str) -> str:
-    carried = "over a loopback" if broker == NO_BROKER else f"over MQTT ({broker})"
-    return f"frames really cross the codec and its CRC, {carried}; its rate and errors are a model"
+def _program_words(isolation: str) -> str:
+    return f"ran as a process of its own; isolation: {isolation}"
 
 
 def _pictures(scenario: Scenario) -> list[Origin]:

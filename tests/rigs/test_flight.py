@@ -77,7 +77,13 @@ def landed(tmp_path_factory):
 
 def test_a_flight_leaves_its_results(landed):
     left = {path.name for path in landed.folder.iterdir()}
-    assert left == {"records.jsonl", "summary.json", "scenario.toml", "products"}
+    assert left == {
+        "downlink.ccsds",
+        "products",
+        "records.jsonl",
+        "scenario.toml",
+        "summary.json",
+    }
 
 
 def test_the_summary_has_the_names_of_the_design(landed):
@@ -294,6 +300,7 @@ def summary_of(log):
     records = Records(None, tally.add)
     for t_s, thing in log.entries:
         records.write(t_s, thing)
+    records.flush()
     return tally.summary()
 
 

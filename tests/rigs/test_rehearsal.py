@@ -1,42 +1,47 @@
-"""Flights on the wall clock, over a real broker, with a person at the bench."""
+"""Flights on the wall clock, over real brokers, with people at the bench and at the console."""
 
-import importlib.util
-import json
 import os
 import shutil
 import subprocess
-import sys
-import time
-from pathlib import Path
+from base64 import b64encode
 
 import pytest
+from rehearsals import (
+    IN_VIEW,
+    LIMIT_S,
+    PAYLOAD,
+    Flight,
+    Listener,
+    Payload,
+    Process,
+    ground_broker,
+    idle,
+    kill_broker,
+    port_of,
+    rehearsal,
+    there_or_skip,
+    until,
+)
 
-from groundlink.bench_control import SessionFile, inject
-from groundlink.broker import find_mosquitto
+from groundlink.accounts import LinkCounts
+from groundlink.authentication import Key, MemoryCounters, Signer
+from groundlink.bench_control import inject
+from groundlink.commands import SetPriority, pack
+from groundlink.events import CommandReleased, UplinkRefused
+from groundlink.messages import MessageKind
+from groundlink.packets import Addresses, TelecommandPacket, encode_telecommand
 from groundlink.topics import Control
 from rigs.flight import fly
 from rigs.reading import read_scenario
 from rigs.records import read_records
 from rigs.rig import RigTable
 
-RATE = 2000.0  # mission seconds per second: three hours in 5.4 s
-PATIENCE_S = 60.0
-LOST_BY = {"mosquitto": 0, "amqtt": 2}  # amqtt 0.12 now and then loses what it acknowledged
+HORIZON_S = 9000.0
+RATE = 3000.0  # mission seconds per second: two and a half hours in 3 s
 BROKERS = [
     pytest.param("mosquitto", marks=pytest.mark.mosquitto),
     "amqtt",
 ]
-
-
-def there_or_skip(name):
-    """Return a broker's name if it is installed; else skip, or fail where it is required."""
-    there = {
-        "mosquitto": find_mosquitto() is not None,
-        "amqtt": importlib.util.find_spec("amqtt") is not None,
-    }[name]
-    if not there and os.environ.get("HIGHBAY_REQUIRE_PROGRAMS") != "1":
-        pytest.skip(f"{name} is not installed")
-    return name
 
 
 @pytest.fixture(params=BROKERS)
@@ -49,161 +54,222 @@ def mosquitto():
     return there_or_skip("mosquitto")
 
 
-class Rehearsal:
-    """Flies in a process of its own, since a broker dies with the thread that started it."""
+def first_light(horizon_s=HORIZON_S):
+    return read_scenario("first-light").with_options(horizon_s=horizon_s)
 
-    def __init__(self, folder, broker, *words, rate=RATE):
 
-        self.folder = folder
-        command = [sys.executable, "-m", "rigs.cli", "run", "--out", str(folder)]
-        self.process = subprocess.Popen(
-            [*command, "--rate", str(rate), "--broker", broker, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def session(self):
-        ends_s = time.monotonic() + PATIENCE_S
-        while not (self.folder / "session.toml").exists():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < ends_s
-        return SessionFile.read(self.folder / "session.toml")
-
-    def land(self):
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        assert self.process.returncode == 0, err
-        return out
+def rehearse(folder, broker, rate=RATE, horizon_s=HORIZON_S):
+    return Process(folder, first_light(horizon_s), rehearsal(rate, programs=(), broker=broker))
 
 
 def records_of(folder, *kinds):
     return [r for r in read_records(folder / "records.jsonl") if r["what"] in kinds]
 
 
-def test_what_a_person_injects_happens_and_is_recorded(tmp_path, broker):
-    flight = Rehearsal(tmp_path / "r", broker, "--until", "9000")
-    session = flight.session()
-    assert (tmp_path / "r" / "session.toml").stat().st_mode & 0o777 == 0o600
-    opened = inject(session, Control.WINDOW, {"action": "open", "duration_s": 1200.0})
-    struck = inject(session, Control.FAULT, {"payload": "pi", "kind": "sefi"})
-    refused = inject(session, Control.FAULT, {"payload": "no-such", "kind": "sefi"})
-    flight.land()
-    assert opened.accepted
-    assert struck.accepted
-    assert not refused.accepted
+def test_what_a_person_injects_happens_is_recorded_and_can_be_flown_again(
+    tmp_path, broker, run_highbay
+):
+    with rehearse(tmp_path / "r", broker) as flight:
+        session = flight.session
+        assert (tmp_path / "r" / "session.toml").stat().st_mode & 0o777 == 0o600
+        opened = inject(session, Control.WINDOW, {"action": "open", "duration_s": 1200.0})
+        inject(session, Control.FAULT, {"payload": "pi", "kind": "seu"})
+        struck = inject(session, Control.FAULT, {"payload": "pi", "kind": "sefi"})
+        refused = inject(session, Control.FAULT, {"payload": "no-such", "kind": "sefi"})
+        flight.land()
+    assert (opened.accepted, struck.accepted, refused.accepted) == (True, True, False)
     assert not (tmp_path / "r" / "session.toml").exists()
-    (window,) = records_of(tmp_path / "r", "window-injected")
-    faults = [r for r in records_of(tmp_path / "r", "fault-event") if r["injected"]]
-    assert [fault["kind"] for fault in faults] == ["sefi"]
-    assert faults[0]["t_s"] == struck.t_s
-    heard = [r for r in records_of(tmp_path / "r", "received") if r["station"] == "bench"]
+    (window,) = flight.records("window-injected")
+    faults = [r for r in flight.records("fault-event") if r["injected"]]
+    assert [fault["kind"] for fault in faults] == ["seu", "sefi"]
+    assert faults[1]["t_s"] == struck.t_s
+    heard = [r for r in flight.records("received") if r["station"] == "bench"]
     assert heard
-    opened_s = window["t_s"]  # a broker delivers late; `received_s` is when the frame was due
+    opened_s = window["t_s"]
     assert all(opened_s <= r["received_s"] <= opened_s + 1200.01 for r in heard)
-    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
-    assert (summary["mode"], summary["complete"]) == ("rehearsal", True)
-
-
-def test_a_replay_injects_the_same_again_in_virtual_time(tmp_path, broker, run_highbay):
-    flight = Rehearsal(tmp_path / "wall", broker, "--until", "9000")
-    session = flight.session()
-    inject(session, Control.WINDOW, {"action": "open", "duration_s": 1200.0})
-    inject(session, Control.FAULT, {"payload": "pi", "kind": "seu"})
-    inject(session, Control.FAULT, {"payload": "pi", "kind": "sefi"})
-    flight.land()
-    result = run_highbay("run", "--replay", tmp_path / "wall", "--out", tmp_path / "again")
+    assert (flight.summary["mode"], flight.summary["complete"]) == ("rehearsal", True)
+    result = run_highbay("run", "--replay", tmp_path / "r", "--out", tmp_path / "again")
     assert result.exit_code == 0, result.output
-    kinds = ("window-injected", "fault-landed", "completed", "job-lost", "booted")
-    assert records_of(tmp_path / "again", *kinds) == records_of(tmp_path / "wall", *kinds)
+    kinds = ("window-injected", "fault-landed", "completed", "job-lost", "booted", "received")
+    assert records_of(tmp_path / "again", *kinds) == flight.records(*kinds)
 
 
 def test_a_rehearsal_decides_as_the_emulation_does(tmp_path, broker):
-    """The same loop on another clock: the same jobs, answers, faults and contacts."""
-    flight = Rehearsal(tmp_path / "wall", broker, "--until", "9000")
-    sheet = read_scenario("first-light").with_options(horizon_s=9000.0)
-    fly(sheet, RigTable(mode="emulation"), tmp_path / "virtual", lambda t_s: None)
-    flight.land()
+    """The same loop on another clock: the same jobs, answers, faults, contacts and messages."""
+    with rehearse(tmp_path / "wall", broker) as flight:
+        flight.land()
+    fly(first_light(), RigTable(mode="emulation"), tmp_path / "virtual", lambda t_s: None)
     kinds = ("completed", "fault-landed", "acquisition-of-signal", "mode-changed", "set-point")
-    assert records_of(tmp_path / "wall", *kinds) == records_of(tmp_path / "virtual", *kinds)
-    received = [
-        {
-            (r["message"]["kind"], r["message"]["source"], r["message"]["sequence"])
-            for r in records_of(tmp_path / where, "received")
-        }
-        for where in ("wall", "virtual")
-    ]
-    lost = received[1] - received[0]
-    assert received[0] <= received[1]
-    assert len(lost) <= LOST_BY[broker]
-    if lost:
-        summary = json.loads((tmp_path / "wall" / "summary.json").read_text())
-        assert "not delivered" in summary["trouble"]
+    kinds += ("received", "contact-account")
+    assert flight.records(*kinds) == records_of(tmp_path / "virtual", *kinds)
 
 
 @pytest.mark.mosquitto
 def test_stock_clients_watch_and_inject(tmp_path, mosquitto):
     if shutil.which("mosquitto_sub") is None and os.environ.get("HIGHBAY_REQUIRE_PROGRAMS") != "1":
         pytest.skip("mosquitto's own clients are not installed")
-    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "9000")
-    session = flight.session()
-    port = session.url.rpartition(":")[2]
-    who = ["-h", "127.0.0.1", "-p", port, "-u", session.username, "-P", session.password]
-    watching = subprocess.Popen(
-        ["mosquitto_sub", *who, "-t", "gnd/#", "-v"], stdout=subprocess.PIPE, text=True
-    )
-    wish = '{"payload":"pi","kind":"seu"}'
-    topic = f"ctl/1/{session.rig}/fault"
-    subprocess.run(["mosquitto_pub", *who, "-t", topic, "-m", wish], check=True)
-    flight.land()
-    watching.terminate()
-    seen, _ = watching.communicate(timeout=PATIENCE_S)
+    with rehearse(tmp_path / "r", mosquitto) as flight:
+        session = flight.session
+        port = str(port_of(session.url))
+        who = ["-h", "127.0.0.1", "-p", port, "-u", session.username, "-P", session.password]
+        with subprocess.Popen(
+            ["mosquitto_sub", *who, "-t", "gnd/#", "-v"], stdout=subprocess.PIPE, text=True
+        ) as watching:
+            wish = '{"payload":"pi","kind":"seu"}'
+            topic = f"ctl/1/{session.rig}/fault"
+            subprocess.run(["mosquitto_pub", *who, "-t", topic, "-m", wish], check=True)
+            flight.land()
+            watching.terminate()
+            seen, _ = watching.communicate(timeout=LIMIT_S)
     assert f"gnd/1/{session.satellite}/pi/prod" in seen
     assert f"gnd/1/{session.satellite}/link/state" in seen
-    assert any(r["injected"] for r in records_of(tmp_path / "r", "fault-event"))
+    assert any(r["injected"] for r in flight.records("fault-event"))
 
 
 def test_ctrl_c_ends_a_rehearsal_with_results(tmp_path, broker):
-    flight = Rehearsal(tmp_path / "r", broker)
-    flight.session()
-    ends_s = time.monotonic() + PATIENCE_S
-    while not records_of(tmp_path / "r", "completed"):
-        assert time.monotonic() < ends_s
-    flight.process.send_signal(2)
-    out, err = flight.process.communicate(timeout=PATIENCE_S)
-    assert flight.process.returncode == 130, err
-    assert "Broken off" in out
-    assert "Traceback" not in err
-    assert not json.loads((tmp_path / "r" / "summary.json").read_text())["complete"]
+    with rehearse(tmp_path / "r", broker, horizon_s=86_400.0) as flight:
+        flight.wait_for_records("completed")
+        assert "Broken off" in flight.interrupt()
+    assert not flight.summary["complete"]
     assert not (tmp_path / "r" / "session.toml").exists()
 
 
 @pytest.mark.mosquitto
 def test_a_broker_that_dies_is_no_secret(tmp_path, mosquitto):
-    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "9000")
-    flight.session()
-    ends_s = time.monotonic() + PATIENCE_S
-    while not records_of(tmp_path / "r", "completed"):
-        assert time.monotonic() < ends_s
-    children = children_of(flight.process.pid)
-    assert children
-    for pid in children:
-        os.kill(pid, 9)
-    out = flight.land()
+    with rehearse(tmp_path / "r", mosquitto) as flight:
+        session = flight.session
+        flight.wait_for_records("completed")
+        kill_broker(lambda: ground_broker(session))
+        out = flight.land()
     assert "Trouble: broker" in out
-    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
-    assert "went away" in summary["trouble"]
+    assert "went away" in flight.summary["trouble"]
     assert "went away" in (tmp_path / "r" / "report.html").read_text()
-
-
-def children_of(pid):
-    """Return the children of a process, from /proc."""
-    text = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text()
-    return [int(child) for child in text.split()]
 
 
 @pytest.mark.mosquitto
 def test_a_flight_faster_than_its_broker_still_gets_its_frames(tmp_path, mosquitto):
-    flight = Rehearsal(tmp_path / "r", mosquitto, "--until", "12000", rate=60_000.0)
-    flight.land()
-    frames = json.loads((tmp_path / "r" / "summary.json").read_text())["link"]["frames"]
+    with rehearse(tmp_path / "r", mosquitto, rate=60_000.0, horizon_s=12_000.0) as flight:
+        flight.land()
+    frames = flight.summary["link"]["frames"]
     assert frames["received"] + frames["corrupt"] == frames["sent"] > 100
+
+
+# Commands.
+
+INT8 = "tile-sorter-int8"
+SURVEY = {"name": "survey", "period_s": 60.0, "deadline_s": 120.0, "preparation_s": 20.0}
+DONE = "acceptance ok\nstart ok\ncompletion ok\n"
+COMMANDS = [
+    "pi stop-stream stream=survey",
+    "pi start-stream stream=survey",
+    f"pi load-model model={INT8}",
+    "pi set-operating-point point=600MHz",
+    "pi request-product job=1",
+    "obc set-priority source=pi kind=prod priority=6",
+]
+WRONG = {
+    "pi load-model": "model",
+    "pi no-such-command a=1": "no-such-command",
+    "pi set-operating-point 600MHz": "'600MHz' is no argument like",
+    "obc set-priority source=pi kind=prod priority=9": "priority",
+    "PI stop-stream stream=survey": "PI",
+}
+
+
+def commanded(**changes):
+    """Return a mission in contact that has something to command."""
+    usual = {"link__contacts": IN_VIEW, "link__rate_bps": 1e5, "link__uplink_bps": 1e5}
+    usual |= {"payloads__pi__jobs": [SURVEY], "payloads__pi__models": [INT8], "horizon_s": 36_000.0}
+    return idle(**usual | changes)
+
+
+@pytest.mark.mosquitto
+def test_commands_are_carried_out_in_flight_and_flown_again(tmp_path, mosquitto, run_highbay):
+    with Process(tmp_path / "r", commanded(), rehearsal(600.0, programs=())) as flight:
+        session = flight.session
+        flight.wait_for_records("completed", count=2)
+        for words in COMMANDS:
+            result = run_highbay("command", "--in", tmp_path / "r", *words.split())
+            assert (result.output, result.exit_code) == (DONE, 0), words
+        for words, named in WRONG.items():
+            result = run_highbay("command", "--in", tmp_path / "r", *words.split())
+            assert result.exit_code == 2, words
+            assert named in result.output
+            assert result.output.count("\n") == 1
+        failed = run_highbay("command", "--in", tmp_path / "r", "pi", "load-model", "model=no")
+        assert failed.exit_code == 1
+        assert "failed: " in failed.output
+        key = (tmp_path / "r" / "onboard" / "key").read_text()
+        for frame in (signed(Key(1, bytes.fromhex(key)), counter=1), signed(Key(1, bytes(32)))):
+            inject(session, Control.UPLINK, {"frame_base64": b64encode(frame).decode()})
+        inject(session, Control.FAULT, {"payload": "pi", "kind": "sefi"})
+        inject(session, Control.WINDOW, {"action": "cut", "duration_s": 600.0})
+        flight.wait_for_records("link-changed", count=3)
+        flight.interrupt()
+    counted = flight.summary["link"]["commands"]
+    assert (counted["requested"], counted["completed"], counted["failed"]) == (7, 6, 1)
+    until_s = str(flight.summary["flown_s"])
+    again = ["run", "--replay", tmp_path / "r", "--out", tmp_path / "again", "--until", until_s]
+    result = run_highbay(*again)
+    assert result.exit_code == 0, result.output
+    kinds = ("received", "uplink-refused", "command-released", "command-progress", "link-changed")
+    assert [r["reason"] for r in flight.records("uplink-refused")] == ["replayed", "forged"]
+    assert records_of(tmp_path / "again", *kinds) == flight.records(*kinds)
+
+
+@pytest.mark.mosquitto
+def test_a_command_reaches_a_program_and_its_word_comes_back(tmp_path, mosquitto, run_highbay):
+    with Flight(tmp_path / "r", commanded(), rehearsal(60.0)) as flight:
+        with Payload(flight.credentials()) as payload:
+            payload.obeys = True
+            words = ["command", "--in", tmp_path / "r", PAYLOAD, "forward", 'arguments={"a":1}']
+            assert run_highbay(*words).output == DONE
+            assert payload.commands.get(timeout=LIMIT_S)["arguments"] == {"a": 1}
+            payload.obeys = False
+            result = run_highbay(*words)
+            assert (result.exit_code, result.output.splitlines()[-1]) == (
+                1,
+                "completion failed: not in the mood",
+            )
+        flight.land()
+
+
+@pytest.mark.mosquitto
+def test_forged_commands_are_refused_counted_and_reported(tmp_path, mosquitto, run_highbay):
+    with Flight(tmp_path / "r", commanded(), rehearsal(600.0, programs=())) as flight:
+        words = ["obc", "set-priority", "source=pi", "kind=prod", "priority=6"]
+        assert run_highbay("command", "--in", tmp_path / "r", *words).output == DONE
+        (released,) = flight.log.all(CommandReleased)
+        key = (tmp_path / "r" / "onboard" / "key").read_text()
+        forged = {
+            "replayed": released.frame,
+            "damaged": released.frame[:-3],
+            "forged": signed(Key(1, bytes(32))),
+            "unknown key": signed(Key(2, bytes(32))),
+            "stale": signed(Key(1, bytes.fromhex(key)), not_after_s=1.0),
+        }
+        with Listener(flight.session) as ground:
+            for number, frame in enumerate(forged.values(), start=1):
+                (tmp_path / "frame").write_bytes(frame)
+                result = run_highbay("inject", "--in", tmp_path / "r", "uplink", tmp_path / "frame")
+                assert result.exit_code == 0, result.output
+                until(lambda n=number: len(flight.log.all(UplinkRefused)) == n)
+                # Of those that come within a minute only the first is reported at once.
+                report_due_s = flight.rig.clock.now_s() + 61.0
+                until(lambda s=report_due_s: flight.rig.clock.now_s() > s)
+            until(lambda: len(ground.said("/obc/ev")) >= len(forged))
+            said = [body["uplink_refused"] for body in ground.bodies("/obc/ev")]
+        log = flight.land()
+    assert said == list(forged)
+    assert log.last(LinkCounts).uplink.refused == dict.fromkeys(forged, 1)
+    assert len(log.all(CommandReleased)) == 1
+
+
+def signed(key, counter=1001, **options):
+    """Return the frame of a command that the satellite would obey, signed with a key."""
+    service, subtype, application = pack(SetPriority("pi", MessageKind.PRODUCT, 1))
+    packet = TelecommandPacket("obc", service, subtype, application, 77)
+    counters = MemoryCounters()
+    counters.advance(f"uplink/{key.id}", counter - 1)
+    data = encode_telecommand(packet, Addresses(("obc", "pi")))
+    return Signer(key, counters).sign(data, **options).frame

@@ -51,7 +51,7 @@ def started(*payloads):
     flown = {name: Flown("raspberry-pi-4b", "a-model", "00" * 32, 1000, "1800MHz")
              for name in payloads or ("pi",)}  # fmt: skip
     return FlightStarted(
-        scenario="made-up", seed=1, mode="emulation", broker="none", horizon_s=1000.0,
+        scenario="made-up", seed=1, mode="emulation", brokers={}, programs={}, horizon_s=1000.0,
         acceleration=1.0, sunlit=True, payloads=flown, versions={"python": "3"},
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ def written(folder, *happened):
         records = Records(stream)
         for t_s, thing in happened:
             records.write(t_s, thing)
+        records.flush()
     return folder
 
 
@@ -132,6 +133,14 @@ def test_every_station_that_heard_the_satellite_is_told(landed, page):
     assert heard
     assert all(f"<td>{contact.station}</td>" in page for contact in heard)
     assert sum(contact.bytes for contact in heard) == landed.summary["link"]["downlinked_bytes"]
+
+
+def test_the_accounts_of_a_flight_close(landed, page):
+    accounting = History(read_records(landed.folder / "records.jsonl")).accounting
+    assert accounting.error == ""
+    assert "✓ closes" in page
+    assert accounting.total.air_bits == sum(contact.bits for contact in accounting.contacts)
+    assert 0.0 < accounting.air_s < accounting.locked_s
 
 
 def test_every_number_of_the_summary_says_how_it_came_about(landed, page):

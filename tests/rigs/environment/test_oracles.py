@@ -10,8 +10,10 @@ import pytest
 
 from rigs.environment.earth import julian_date
 from rigs.environment.orbit import Orbit
-from rigs.environment.passes import Station, find_passes
+from rigs.environment.passes import Station, find_passes, passes_along
+from rigs.environment.profile import profiles
 from rigs.environment.sun import sun_km, visible_fraction
+from rigs.environment.trajectory import Trajectory
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +32,10 @@ STATIONS = [
 ]
 UT1_S = 0.35  # the oracles apply UT1-UTC and polar motion, or round their edges
 AT_THE_END_S = 1.0  # an oracle's edge this near to an end of the week is the cut itself
+# Skyfield turns the Earth by UT1 (0.01 s off UTC then: 5 m at the equator) and moves its poles by
+# 15 m; our range is a chord that may be 100 m off; a kilometre is 3 µs of light time.
+RANGE_KM = 0.2
+ELEVATION_DEG = 0.01  # 20 m at 550 km are 0.002°; the ISS flies lower
 DISC = 1e-8  # the same formula; as Basilisk's comparison elsewhere
 
 
@@ -48,6 +54,32 @@ def test_skyfield_sees_the_same_passes():
         since_s = (times.tt - t0.tt) * 86400.0
         passes[station.name] = (since_s[events == 0], since_s[events == 2])
     assert_same_passes("skyfield", passes)
+
+
+def test_skyfield_sees_the_same_range_and_elevation():
+    api = pytest.importorskip("skyfield.api", reason="skyfield is in the extra `oracles`")
+    scale = api.load.timescale(builtin=True)
+    satellite = api.EarthSatellite(LINE1, LINE2, "oracle", scale)
+    trajectory = Trajectory.of(Orbit.from_tle(LINE1, LINE2), START, WEEK_S).earth_fixed(START)
+    passes = passes_along(trajectory, STATIONS, WEEK_S)
+    by_name = {station.name: station for station in STATIONS}
+    worst_km = worst_deg = 0.0
+    for contact, seen in zip(passes, profiles(trajectory, STATIONS, passes), strict=True):
+        station = by_name[contact.station]
+        site = api.wgs84.latlon(
+            station.latitude_deg, station.longitude_deg, elevation_m=station.altitude_m
+        )
+        t_s = np.linspace(contact.aos_s, contact.los_s, 30)
+        utc = (START.year, START.month, START.day, 0, 0, t_s)
+        altitude, _, distance = (satellite - site).at(scale.utc(*utc)).altaz()
+        range_km = np.interp(t_s, seen.t_s, seen.range_km)
+        worst_km = max(worst_km, np.abs(range_km - distance.km).max())
+        utc = (START.year, START.month, START.day, 0, 0, seen.t_s)
+        altitude, _, _ = (satellite - site).at(scale.utc(*utc)).altaz()
+        worst_deg = max(worst_deg, np.abs(seen.elevation_deg - altitude.degrees).max())
+    print(f"skyfield: range within {1e3 * worst_km:.0f} m, elevation within {worst_deg:.4f}°")
+    assert worst_km < RANGE_KM
+    assert worst_deg < ELEVATION_DEG
 
 
 def test_brahe_sees_the_same_passes():
