@@ -5,7 +5,13 @@ from pathlib import Path
 
 HOUSE = Path(__file__).parents[1]
 PACKAGES = ("firmware_bridge", "payloads", "groundlink", "rigs")
-CHOICES = {"EmulatedBoard", "VirtualClock", "WallClock", "LoopbackLink", "MqttLink"}
+CHOICES = {
+    "EmulatedBoard",
+    "MqttGateway",
+    "NoGateway",
+    "VirtualClock",
+    "WallClock",
+}
 OWN_ENVIRONMENT = "payloads/models/train"  # the training scripts
 LONGEST_MODULE = 400  # lines
 
