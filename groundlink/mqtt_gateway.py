@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from itertools import groupby
 from operator import attrgetter
 
 from typing_extensions import assert_never
@@ -55,6 +55,7 @@ from groundlink.wording import (
 CLOSE_LIMIT_S = 2.0
 PAUSE_S = 0.005  # between two looks at what is unacknowledged
 
+_CLASS = attrgetter("source", "kind")  # of a receipt
 _log = logging.getLogger(__name__)
 
 
@@ -190,9 +191,9 @@ class MqttGateway:
             return
         if self.gate is not None:
             self.gate.stored([receipt.number for receipt in receipts])
-        for (source, kind), together in groupby(receipts, attrgetter("source", "kind")):
+        for (source, kind), count in Counter(map(_CLASS, receipts)).items():
             if source in self._programs:
-                self._programs[source].stored(kind, sum(1 for _ in together))
+                self._programs[source].stored(kind, count)
 
     def refused(self, receipts: Sequence[Receipt]) -> None:
         """Let programs send again what the store could not take, on their next connection."""

@@ -24,7 +24,7 @@ def test_a_turn_costs_the_turnaround_and_the_light_time_each_way():
     flight.order(0.5, "sorter")
     flight.contact(0.0, 1000.0, FRAME_BITS)
     flight.fly()
-    (up,) = flight.of(TransmitUp)
+    up = flight.of(TransmitUp)[0]  # the command; words on its reports follow
     command_s = 8 * len(up.frame) / 1000.0
     # The first frame leaves at 1.0; the ground hears its end at 2.3 and speaks from 2.8 on.
     assert flight.times(CommandSent) == pytest.approx([2.8 + command_s], abs=ROUNDING_S)
@@ -43,7 +43,7 @@ def test_in_full_duplex_a_command_waits_for_nobody():
     flight.order(0.5, "sorter")
     flight.contact(0.0, 1000.0, FRAME_BITS)
     flight.fly()
-    (up,) = flight.of(TransmitUp)
+    up = flight.of(TransmitUp)[0]  # the command; words on its reports follow
     assert flight.times(CommandSent) == [0.5 + 8 * len(up.frame) / 1000.0]
     assert [r.received_s for r in flight.received[:1]] == [1.0]
 
@@ -74,7 +74,7 @@ def test_the_satellite_does_not_speak_while_what_left_before_a_cut_still_comes_u
     flight.contact(0.0, 1000.0)
     flight.at(2.8, WindowInjected(WindowAction.CUT, 0.1))  # its acknowledgement has just left
     flight.fly()
-    (up,) = flight.of(TransmitUp)
+    up = flight.of(TransmitUp)[0]  # the command; words on its reports follow
     assert 2.6 < up.arrives_s - 1.3 < 2.8
     (telemetry,) = (r for r in flight.received if r.message.kind is not PRODUCT)
     assert telemetry.received_s == pytest.approx(up.arrives_s + FRAME_BITS / 9600.0 + 1.3)
