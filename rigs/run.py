@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -78,6 +80,7 @@ from rigs.records import Recorder
 from rigs.timeline import Timeline
 
 DRAIN_LIMIT_S = 2.0  # host seconds that a broker has for what is on its way at the end
+YOUNG_OBJECTS = 50_000  # before a look for garbage
 MOST_RECEIPTS = 64  # messages of programs that wait for one write to the store
 Action = (
     SatelliteAction | LinkAction | CommandRejected | Message | SetDownlinkPriority | CommandIssued
@@ -117,11 +120,25 @@ class Rig:
 
 def run(rig: Rig) -> None:
     """Fly a rig to its horizon, or until it is stopped."""
-    _perform_all(rig, 0.0, _resume(rig))
-    while (due := _next(rig)) is not None:
-        t_s, event = due
-        rig.records.write(t_s, event)
-        _perform_all(rig, t_s, _decide(rig, t_s, event))
+    with _rare_collections():
+        _perform_all(rig, 0.0, _resume(rig))
+        while (due := _next(rig)) is not None:
+            t_s, event = due
+            rig.records.write(t_s, event)
+            _perform_all(rig, t_s, _decide(rig, t_s, event))
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage seldom: what was built lives as long as the flight, and events die young."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _resume(rig: Rig) -> Iterable[Action]:
