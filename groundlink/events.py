@@ -236,6 +236,13 @@ class CommandReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandRepeated:
+    """A command came up again that was released before: the ground has no word of it yet."""
+
+    request_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkRefused:
     """The satellite refused what came up to it, before it was looked into."""
 
@@ -274,6 +281,7 @@ LinkAction = (
     | CommandQueued
     | CommandSent
     | CommandReleased
+    | CommandRepeated
     | UplinkRefused
     | CommandProgress
     | LinkChanged

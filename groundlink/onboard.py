@@ -44,6 +44,9 @@ class Sent(NamedTuple):
     released: bool
 
 
+MOST_REMEMBERED = 256  # commands that are known again
+
+
 class OnboardEnd:
     """The store, the encoder of telemetry and the gate for telecommands.
 
@@ -55,6 +58,7 @@ class OnboardEnd:
     ) -> None:
         self.store, self.codec = store, codec
         self._repeated, self._verifier = Repeated(rules), verifier
+        self._released: dict[bytes, None] = {}  # the commands that came, oldest first
         self._held: Stored | None = None  # taken from the store, to be sent next
         self._unsaid: Reminders[Key] = Reminders()  # what the ground has not spoken of yet
         self._asks: dict[Key, int] = {}  # how often it was asked in vain
@@ -143,6 +147,15 @@ class OnboardEnd:
         except FrameError as error:
             raise CommandRefused(Refusal.MALFORMED, str(error)) from error
         return Authentic(packet[:REQUEST_ID_BYTES], content, len(packet))
+
+    def is_new(self, request_id: bytes) -> bool:
+        """Return whether a command comes for the first time; ask once for each that came."""
+        if request_id in self._released:
+            return False
+        self._released[request_id] = None
+        if len(self._released) > MOST_REMEMBERED:
+            del self._released[next(iter(self._released))]
+        return True
 
     def release(self, key: Key) -> Stored | None:
         """Give up the room of a message that the ground has; return it if it was on board.

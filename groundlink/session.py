@@ -28,6 +28,7 @@ from groundlink.ends import Ends
 from groundlink.events import (
     AccountDue,
     CommandReleased,
+    CommandRepeated,
     FrameArrived,
     FrameLeft,
     FrameRefused,
@@ -229,7 +230,7 @@ class LinkSession:
     def _inject(self, t_s: float, window: WindowInjected) -> list[LinkAction]:
         """Cut contacts, or ask for one; opening a window ends every cut.
 
-        A window that has no length beside ``t_s`` in floating point is nothing.
+        It takes the place of the contact that its station has. A window that has no length beside ``t_s`` in floating point is nothing.
         """
         los_s = t_s + window.duration_s
         if not t_s < los_s:
@@ -239,9 +240,9 @@ class LinkSession:
             return self._look(t_s)
         self._sky.mend()
         rate_bps = window.rate_bps or self._settings.window_rate_bps
-        contact = Contact(
-            window.station or BENCH_STATION, t_s, los_s, rate_bps, frame_loss=window.frame_loss
-        )
+        station = window.station or BENCH_STATION
+        self._sky.lose_station(station)
+        contact = Contact(station, t_s, los_s, rate_bps, frame_loss=window.frame_loss)
         return [ScheduleContact(contact), *self._look(t_s)]
 
     def _switch(self, t_s: float, on: bool) -> list[LinkAction]:
@@ -302,7 +303,9 @@ class LinkSession:
                 self._onboard.repeat(word)
                 return self._air.begin(t_s)
             case command:
-                return [CommandReleased(heard.request_id, command, frame)]
+                if self._onboard.is_new(heard.request_id):
+                    return [CommandReleased(heard.request_id, command, frame)]
+                return [CommandRepeated(heard.request_id)]
 
     def _ask_again(self, t_s: float) -> list[LinkAction]:
         """Send again what should have been answered by now."""

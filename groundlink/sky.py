@@ -28,6 +28,10 @@ class Sky:
         if contact in self._in_view:
             self._in_view.remove(contact)
 
+    def lose_station(self, station: str) -> None:
+        """Let the contacts of a station out of view."""
+        self._in_view = [contact for contact in self._in_view if contact.station != station]
+
     def cut(self, station: str | None, until_s: float) -> None:
         """Silence a station, or with None all of them; a longer cut stays."""
         self._cut_until_s[station] = max(until_s, self._cut_until_s.get(station, -math.inf))

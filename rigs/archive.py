@@ -50,7 +50,10 @@ class Archive:
         name, content = _file(message)
         products = self._folder / PRODUCTS
         products.mkdir(exist_ok=True)
-        (products / name).write_bytes(content)
+        path = products / name
+        if path.exists() and path.read_bytes() != content:  # that job of an earlier flight
+            path = path.with_stem(f"{path.stem}-{message.sequence}")
+        path.write_bytes(content)
 
     def close(self) -> None:
         """Let everything be on disk."""

@@ -81,8 +81,10 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
     clock: Clock = WallClock(options.rig.rate) if options.rig.rate else VirtualClock()
     timeline = Timeline(clock)
     works = {name: _work(sheet, name, models[name], tape, options) for name in models}
-    commands = spacelink.command_requests(sheet)
+    commands = spacelink.command_requests(sheet, tuple(options.rig.programs))
     programs = tuple(options.rig.programs)
+    for name in set(programs) & set(scenario.payloads):
+        raise RigError(f"programs.{name}: a payload of {scenario.name} has that name; take another")
     chance = _stream(scenario.seed, "link"), _stream(scenario.seed, "uplink")
     with _outside(scenario, options, timeline.post) as outside:
         _fill(timeline, sheet, tape, profiles, models)
@@ -102,9 +104,12 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
                 scenario, outside.journal, outside.trust, programs, chance
             ),
             journal=outside.journal,
+            program_trouble=outside.trouble,
             gateway=outside.gateway,
             downlink=downlink,
-            commanding=Commanding(tuple(works), programs, downlink),
+            commanding=Commanding(
+                tuple(works), programs, downlink, spacelink.reports_repeat(scenario.link)
+            ),
             archive=Archive(options.folder),
             injector=Injector(works, _stream(scenario.seed, "injector"), VARIATES),
             acknowledge=outside.acknowledge,
@@ -123,6 +128,7 @@ class _Outside:
     acknowledge: Callable[[Ack], None]
     brokers: Mapping[str, str]
     programs: Mapping[str, str]  # and how each is isolated
+    trouble: Callable[[], str]  # that these had
 
 
 @contextmanager
@@ -131,7 +137,7 @@ def _outside(scenario: Scenario, options: Options, post: Post) -> Iterator[_Outs
     if options.rig.rate is None:
         secret = _stream(scenario.seed, "key").bytes(SECRET_BYTES)  # guards nothing real
         trust = Trust(options.key or Key(1, secret), MemoryCounters())
-        yield _Outside(NoGateway(), NO_JOURNAL, trust, lambda ack: None, {}, {})
+        yield _Outside(NoGateway(), NO_JOURNAL, trust, lambda ack: None, {}, {}, str)
         return
     with ExitStack() as stack:
         yield _rehearsal(scenario, options, post, stack)
@@ -164,14 +170,14 @@ def _rehearsal(scenario: Scenario, options: Options, post: Post, stack: ExitStac
         programs = tuple(options.rig.programs)
         gateway = stack.enter_context(closing(MqttGateway(onboard, host, name, programs, post)))
         bench = stack.enter_context(closing(MqttBench(host, name, post)))
-        isolation = stack.enter_context(
-            flying_programs(options.rig, buses, gateway.gate, name, keeps)
-        )
+        flying = stack.enter_context(flying_programs(options.rig, buses, gateway.gate, name, keeps))
     except (BrokerError, StoreError, OSError) as error:
         raise RigError(f"rehearsal: {error}") from error
     if options.folder is not None:
         stack.enter_context(session_file(options.folder / SESSION, buses, name))
-    return _Outside(gateway, journal, trust, bench.acknowledge, buses.kinds, isolation)
+    return _Outside(
+        gateway, journal, trust, bench.acknowledge, buses.kinds, flying.isolation, flying.trouble
+    )
 
 
 def _work(

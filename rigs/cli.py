@@ -51,7 +51,9 @@ def main() -> None:
 @click.option("--rate", type=float, default=None, help="Rehearse: mission seconds per second.")
 @click.option("--replay", type=_FILE, default=None, help="Inject again what that flight got.")
 @click.option("--broker", default=None, help="auto, mosquitto, amqtt, or mqtt://user:pw@host.")
-@click.option("--store", type=_FILE, default=None, help="Where the satellite keeps its memory.")
+@click.option(
+    "--store", type=_FILE, default=None, help="Rehearse: go on with what a satellite kept."
+)
 def run_command(
     scenario: str | None,
     rig: str | None,
@@ -162,12 +164,22 @@ def fault(folder: Path | None, kind: str, payload: str) -> None:
 )
 @click.option("--station", default=None, help="The station; without it, bench or all.")
 @click.option("--rate-bps", type=float, default=None, help="Rate; without it, the link's.")
+@click.option("--frame-loss", type=float, default=None, help="Share of frames that vanish.")
 @click.pass_obj
 def window(
-    folder: Path | None, action: str, duration: float, station: str | None, rate_bps: float | None
+    folder: Path | None,
+    action: str,
+    duration: float,
+    station: str | None,
+    rate_bps: float | None,
+    frame_loss: float | None,
 ) -> None:
-    """Open a contact, or cut contacts, from this moment on."""
+    """Open a contact, or cut contacts, from this moment on.
+
+    An opened one takes the place of the contact that its station has.
+    """
     request = {"action": action, "duration_s": duration, "station": station, "rate_bps": rate_bps}
+    request["frame_loss"] = frame_loss
     _inject(folder, "window", {k: v for k, v in request.items() if v is not None})
 
 
@@ -210,7 +222,7 @@ def _newest_session() -> Path:
     if not found:
         raise RigError(
             "no mission flies on the wall clock under results/; start one with "
-            "`highbay run --rate 600`, or name its folder: `highbay inject --in DIR fault seu`"
+            "`highbay run --rate 600`, or name its results folder with --in"
         )
     return found[-1].parent
 
@@ -231,7 +243,7 @@ def _inject(said: Path | None, control: str, request: dict[str, object]) -> None
         raise RigError(str(error)) from error
     if not ack.accepted:
         raise RigError(ack.reason)
-    click.echo(f"injected at {ack.t_s:.1f} s of the mission")
+    click.echo(f"injected at {ack.t_s:.1f} s of the mission in {folder}")
 
 
 def _rig_table(name: str | None, **said: float | str | None) -> RigTable:

@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 
 from groundlink import commands as link
 from groundlink.commands import Command, Verification
-from groundlink.events import CommandReleased, ProgramReport, UplinkRefused
+from groundlink.events import CommandReleased, CommandRepeated, ProgramReport, UplinkRefused
 from groundlink.messages import Message, MessageKind
 from payloads import commands as onboard
 from payloads.commands import CommandAnswered, CommandIssued, Order, Stage
@@ -49,24 +49,22 @@ class Commanding:
     """Carries out each command once, however often it comes up, and reports on it."""
 
     def __init__(
-        self, payloads: Collection[str], programs: Collection[str], downlink: Downlink
+        self,
+        payloads: Collection[str],
+        programs: Collection[str],
+        downlink: Downlink,
+        reliable: bool,
     ) -> None:
+        """Take what is on board; with ``reliable`` a report stays there until it has come down."""
         self._payloads, self._programs = payloads, programs
-        self._downlink = downlink
+        self._downlink, self._reliable = downlink, reliable
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._refused = 0
         self.refusals = 0  # since mission start
         self._reported_s = -REFUSAL_PERIOD_S
 
-    def knows(self, released: CommandReleased) -> bool:
-        """Return whether this command was released before."""
-        return released.request_id in self._known
-
     def released(self, t_s: float, released: CommandReleased) -> list[Consequence]:
         """Return what an authentic command brings about, the reports on it among that."""
-        known = self._known.get(released.request_id)
-        if known is not None:  # the ground missed our reports
-            return [self._downlink.report(t_s, known.payload, report) for report in known.reports]
         request_id, command = released.request_id, released.command
         self._known[request_id] = _Known(command.payload)
         if len(self._known) > MOST_REMEMBERED:
@@ -74,6 +72,13 @@ class Commanding:
         objection = self._objection(command)
         accepted = self._report(t_s, request_id, "acceptance", not objection, objection)
         return [*accepted, *([] if objection else self._carry_out(t_s, request_id, command))]
+
+    def repeated(self, t_s: float, repeated: CommandRepeated) -> list[Message]:
+        """Return the reports on a command again, where one that was lost would not come again."""
+        known = self._known.get(repeated.request_id)
+        if known is None or self._reliable:
+            return []
+        return [self._downlink.report(t_s, known.payload, report) for report in known.reports]
 
     def answered(self, t_s: float, answered: CommandAnswered) -> list[Message]:
         """Return the report of what a payload computer answered."""

@@ -37,6 +37,13 @@ class FlightStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreResumed:
+    """The flight goes on with so many messages that an earlier one left in the on-board store."""
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class SunlightChanged:
     """The satellite left the light, at the outer edge of the penumbra, or is back in it."""
 

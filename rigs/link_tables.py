@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from rigs.tables import Finite, Name, NotNegative, Positive, Table
 
+Latency = Annotated[float, Field(ge=0.0, le=600.0, allow_inf_nan=False)]  # s; passes last minutes
 Step = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 
 
@@ -70,10 +71,10 @@ class LinkTable(Table):
     rates: list[Step] = []
     uplink_bps: Positive = 9600.0
     frame_bytes: Annotated[int, Field(ge=128, le=65_535)] = 1115
-    store_bytes: Annotated[int, Field(gt=0)]
-    acquisition_s: NotNegative = 0.0
+    store_bytes: Annotated[int, Field(ge=1024)]
+    acquisition_s: Latency = 0.0
     half_duplex: bool = False
-    turnaround_s: NotNegative = 0.0
+    turnaround_s: Latency = 0.0
     bit_error_rate: Annotated[float, Field(ge=0.0, lt=0.5, allow_inf_nan=False)] = 0.0
     frame_loss: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.0
     bursts: BurstsTable | None = None
@@ -84,6 +85,13 @@ class LinkTable(Table):
     contacts: list[ContactTable] | None = None
 
     _rise = field_validator("rates")(_steps_rise)
+
+    @field_validator("rates")
+    @classmethod
+    def _elevations(cls, rates: list[Step]) -> list[Step]:
+        if any(not 0.0 <= above_deg < 90.0 for above_deg, _ in rates):
+            raise ValueError("each of the rates begins at an elevation from 0 to below 90 degrees")
+        return rates
 
 
 class CommandTable(Table):

@@ -20,7 +20,7 @@ from groundlink.contacts import AcquisitionOfSignal, LossOfSignal, WindowInjecte
 from groundlink.source_data import REQUEST_ID_BYTES
 from payloads.commands import CommandAnswered, ProductFetched
 from rigs.errors import ScenarioError
-from rigs.events import FlightEnded, FlightStarted, SunlightChanged
+from rigs.events import FlightEnded, FlightStarted, StoreResumed, SunlightChanged
 
 Record = dict[str, Any]
 
@@ -30,6 +30,7 @@ Record = dict[str, Any]
 RECORDED: tuple[type, ...] = (
     FlightStarted,
     FlightEnded,
+    StoreResumed,
     SunlightChanged,
     onboard.BatteryCrossed,
     onboard.Housekeeping,
@@ -60,6 +61,7 @@ RECORDED: tuple[type, ...] = (
     link.CommandRejected,
     link.CommandSent,
     link.CommandReleased,
+    link.CommandRepeated,
     link.CommandProgress,
     CommandAnswered,
     ProductFetched,

@@ -91,11 +91,24 @@ def session_file(path: Path, buses: Buses, name: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs of third parties that fly, and how each is isolated."""
+
+    isolation: Mapping[str, str]
+    running: Sequence[RunningProgram]
+
+    def trouble(self) -> str:
+        """Return in a sentence which of them ended before the flight; empty where none did."""
+        ended = [(each.name, each.status) for each in self.running if each.status is not None]
+        return "; ".join(f"program {name} ended with {status}" for name, status in ended)
+
+
 @contextmanager
 def flying_programs(
     rig: RigTable, buses: Buses, gate: Gate | None, name: str, keeps: Path
-) -> Iterator[dict[str, str]]:
-    """Start the programs of third parties at the gate, and say how each is isolated.
+) -> Iterator[Programs]:
+    """Start the programs of third parties at the gate.
 
     For one without a command a file in ``keeps`` tells whoever starts it
     where to turn, as long as the flight lasts.
@@ -103,7 +116,7 @@ def flying_programs(
     Raises:
         RigError: a program cannot be started, or not be isolated as it must.
     """
-    bus, isolation = buses.onboard, dict[str, str]()
+    bus, isolation, flying = buses.onboard, dict[str, str](), list[RunningProgram]()
     with ExitStack() as stack:
         for program, table in rig.programs.items():
             if bus is None or gate is None:
@@ -119,7 +132,8 @@ def flying_programs(
             except (OSError, ValueError) as error:
                 raise RigError(f"programs.{program}: {error}") from error
             isolation[program] = stack.enter_context(running).isolation
-        yield isolation
+            flying.append(running)
+        yield Programs(isolation, flying)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from groundlink.events import (
     CommandQueued,
     CommandRejected,
     CommandReleased,
+    CommandRepeated,
     CommandRequested,
     CommandSent,
     Dropped,
@@ -75,7 +76,7 @@ from rigs.archive import Archive
 from rigs.commanding import Commanding, SetDownlinkPriority
 from rigs.downlink import Downlink
 from rigs.errors import RigError
-from rigs.events import FlightEnded, SunlightChanged
+from rigs.events import FlightEnded, StoreResumed, SunlightChanged
 from rigs.records import Recorder
 from rigs.timeline import Timeline
 
@@ -97,6 +98,7 @@ class Rig:
     boards: Mapping[str, Board]
     session: LinkSession
     journal: Journal
+    program_trouble: Callable[[], str]
     gateway: Gateway
     downlink: Downlink
     commanding: Commanding
@@ -148,10 +150,14 @@ def _resume(rig: Rig) -> Iterable[Action]:
         RigError: the store holds messages of somebody who is not on board.
     """
     try:
-        return rig.session.resume(0.0)
+        actions = rig.session.resume(0.0)
     except ValueError as error:
         rule = "go on with the scenario and the programs that filled it, or name another --store"
         raise RigError(f"on-board store: {error}; {rule}") from error
+    found = rig.session.counts.messages.generated
+    if found:
+        rig.records.write(0.0, StoreResumed(found))
+    return actions
 
 
 def finish(rig: Rig) -> None:
@@ -166,7 +172,8 @@ def finish(rig: Rig) -> None:
     rig.gateway.drain(DRAIN_LIMIT_S)
     rig.records.write(t_s, rig.satellite.housekeeping(t_s))
     rig.records.write(t_s, rig.session.counts)
-    trouble = "; ".join(filter(None, (rig.gateway.trouble(), rig.store_trouble)))
+    troubles = rig.gateway.trouble(), rig.store_trouble, rig.program_trouble()
+    trouble = "; ".join(filter(None, troubles))
     rig.records.write(t_s, FlightEnded(not rig.stopped, trouble))
     rig.records.flush()
     rig.session.check()
@@ -294,6 +301,8 @@ def _request(rig: Rig, t_s: float, requested: CommandRequested) -> Iterable[Acti
     """Queue what an operator asked for, or say what is wrong with it."""
     try:
         request = parse_request(requested.payload, requested.request.encode())
+        if request.not_after_s is not None and request.not_after_s < t_s:
+            raise ValueError(f"not_after_s = {request.not_after_s} is over since {t_s:.1f} s")
         return rig.session.command(t_s, request)
     except ValueError as error:
         return [CommandRejected(id_of(requested.request.encode()), requested.payload, str(error))]
@@ -373,9 +382,10 @@ def _do_for_link(
             rig.records.write(t_s, rig.session.counts)
             return rig.satellite.react(t_s, TransmitterSwitched(state is not LinkState.LOS))
         case CommandReleased():
-            if not rig.commanding.knows(action):  # else the ground missed our reports
-                rig.gateway.release(t_s, action)
+            rig.gateway.release(t_s, action)
             return rig.commanding.released(t_s, action)
+        case CommandRepeated():
+            return rig.commanding.repeated(t_s, action)
         case UplinkRefused():
             return rig.commanding.refused(t_s, action)
         case SetDownlinkPriority(source=source, kind=kind, priority=priority):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import orjson
 from numpy.random import Generator
@@ -22,10 +23,11 @@ from groundlink.rules import BY_KIND, DEFAULTS, ClassRules, DropPolicy, Rules
 from groundlink.session import LinkSession
 from groundlink.settings import LinkSettings
 from groundlink.store import Store
+from rigs.assemble import profile
 from rigs.environment.passes import with_shipped
 from rigs.environment.profile import profiles, rate_steps
 from rigs.environment.tape import EnvironmentTape
-from rigs.link_tables import ClassTable, LinkTable
+from rigs.link_tables import ClassTable, CommandTable, LinkTable
 from rigs.reading import Sheet
 from rigs.scenario import Scenario
 
@@ -123,6 +125,23 @@ def link_session(
     )
 
 
+def _check_names(sheet: Sheet, path: str, table: CommandTable, programs: Sequence[str]) -> None:
+    """Raise unless what a command names is on board; its operating point the board knows."""
+    scenario = sheet.scenario
+    known = {"source": ["obc", *scenario.payloads, *programs]}
+    if table.payload in scenario.payloads:
+        payload = scenario.payloads[table.payload]
+        known["model"] = [Path(model).name for model in (payload.model, *payload.models)]
+        known["stream"] = [jobs.name for jobs in payload.jobs]
+        known["point"] = list(profile(sheet, table.payload).operating_points())
+    for key, names in known.items():
+        value = getattr(table, key)
+        if value is not None and value not in names:
+            raise sheet.error(
+                f"{path}.{key}", value, f"is not on board; there is {', '.join(names)}"
+            )
+
+
 def link_rules(link: LinkTable, programs: Sequence[str] = ()) -> Rules:
     """Return the rules of every class: the scenario's on top of the usual ones.
 
@@ -147,6 +166,11 @@ def link_rules(link: LinkTable, programs: Sequence[str] = ()) -> Rules:
     return Rules(kinds | named)
 
 
+def reports_repeat(link: LinkTable) -> bool:
+    """Return whether reports on commands stay on board until they have come down."""
+    return link_rules(link).of("obc", MessageKind.REPORT).repeat
+
+
 def _ruled(rules: ClassRules, table: ClassTable | None) -> ClassRules:
     """Return rules with what a table says in place of what was usual."""
     if table is None:
@@ -157,7 +181,7 @@ def _ruled(rules: ClassRules, table: ClassTable | None) -> ClassRules:
     return replace(rules, **said)
 
 
-def command_requests(sheet: Sheet) -> list[tuple[float, CommandRequested]]:
+def command_requests(sheet: Sheet, programs: Sequence[str]) -> list[tuple[float, CommandRequested]]:
     """Return the commands that operators ask for, with the times at which they do.
 
     Raises:
@@ -166,9 +190,11 @@ def command_requests(sheet: Sheet) -> list[tuple[float, CommandRequested]]:
     scenario, requests = sheet.scenario, []
     for i, table in enumerate(scenario.commands):
         path = f"commands[{i}]"
-        if table.payload not in ("obc", *scenario.payloads):
-            rule = f"is no payload; there is {', '.join(scenario.payloads)}, and obc"
+        if table.payload not in ("obc", *scenario.payloads, *programs):
+            there = ", ".join((*scenario.payloads, *programs))
+            rule = f"is no payload on board; there is {there}, and obc"
             raise sheet.error(f"{path}.payload", table.payload, rule)
+        _check_names(sheet, path, table, programs)
         said = table.model_dump(exclude_none=True, exclude={"t_s", "payload"})
         text = orjson.dumps({"id": f"{i + 1}", **said})
         try:

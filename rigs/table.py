@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from groundlink.authentication import Refusal
+from rigs.records import read_records
+from rigs.report.accounting import Accounting
 
 Summary = dict[str, Any]
 Row = tuple[str, str]
@@ -16,7 +21,7 @@ Row = tuple[str, str]
 def show(summary: Summary, report: Path, console: Console | None = None) -> None:
     """Print the numbers of a flight, and where its report is."""
     console = console or Console()
-    console.print(_table(summary))
+    console.print(_table(summary, _last_count(summary, report.parent / "records.jsonl")))
     if not summary["complete"]:
         console.print(f"Broken off at {_clock(summary['flown_s'])}: partial results.", style="bold")
     if summary["trouble"]:
@@ -24,21 +29,31 @@ def show(summary: Summary, report: Path, console: Console | None = None) -> None
     console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
-def _table(summary: Summary) -> Table:
+def _last_count(summary: Summary, records: Path) -> Accounting | None:
+    """Return how the link was last counted, where the records break off without a final count."""
+    if summary["complete"] or not records.exists():
+        return None
+    accounting = Accounting()
+    for record in read_records(records):
+        accounting.add(record)
+    return accounting if accounting.counts and not accounting.final else None
+
+
+def _table(summary: Summary, last: Accounting | None) -> Table:
     title = f"{summary['scenario']}, seed {summary['seed']}, {summary['mode']}"
     table = Table(title=title, show_header=False, title_justify="left", pad_edge=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _rows(summary):
+    for name, text in _rows(summary, last):
         table.add_row(Text(name), Text(text))
     return table
 
 
-def _rows(summary: Summary) -> list[Row]:
+def _rows(summary: Summary, last: Accounting | None) -> list[Row]:
     rows = [("Flight", _flight(summary)), ("Sky", _sky(summary)), ("Power", _power(summary))]
     for name, payload in summary["payloads"].items():
         rows += _payload(name, payload)
-    return [*rows, *_link(summary["link"]), ("Faults", _faults(summary))]
+    return [*rows, *_link(summary["link"], last), ("Faults", _faults(summary))]
 
 
 def _flight(summary: Summary) -> str:
@@ -50,7 +65,7 @@ def _flight(summary: Summary) -> str:
 def _sky(summary: Summary) -> str:
     sky = summary["environment"]
     return (
-        f"{sky['contacts']} contacts, {_clock(sky['contact_s'])}; "
+        f"{_counted(sky['contacts'], 'contact')}, {_clock(sky['contact_s'])}; "
         f"{_clock(sky['eclipse_s'])} in eclipse"
     )
 
@@ -97,22 +112,30 @@ def _degrees(celsius: float | None) -> str:
     return "-" if celsius is None else f"{celsius:.0f}"
 
 
-def _link(link: Summary) -> list[Row]:
+def _link(link: Summary, last: Accounting | None) -> list[Row]:
     if not link:
         return [("Link", "no contact yet")]
     frames, messages = link["frames"], link["messages"]
     downlink = (
         f"{messages['delivered']} of {messages['generated']} messages down "
-        f"({_kilobytes(link['downlinked_bytes'])}), {messages['queued']} queued "
-        f"({_kilobytes(link['backlog_bytes'])}), {messages['expired']} expired, "
+        f"({quantity(link['downlinked_bytes'])}), {messages['queued']} queued "
+        f"({quantity(link['backlog_bytes'])}), {messages['expired']} expired, "
         f"{messages['dropped']} dropped, {messages['lost']} lost; {frames['received']} of "
         f"{frames['sent']} frames good"
     )
-    uplink = _uplink(link["commands"], sum(link["uplink"]["refused"].values()))
-    return [("Link", downlink), *([("  uplink", uplink)] if uplink else [])]
+    uplink = _uplink(link["commands"], link["uplink"]["refused"])
+    return [("Link", _dated(downlink, last)), *([("  uplink", uplink)] if uplink else [])]
 
 
-def _uplink(commands: Summary, refused: int) -> str:
+def _dated(downlink: str, last: Accounting | None) -> str:
+    """Return numbers with the moment they are of, where more happened since."""
+    if last is None:
+        return downlink
+    came = f"{_counted(last.came_since, 'message')} came down since"
+    return f"not final, as of {_clock(last.counts['t_s'])}: {downlink}; {came}"
+
+
+def _uplink(commands: Summary, refused: Mapping[str, int]) -> str:
     """Return what went up, or nothing where nothing was to."""
     told = []
     if commands["requested"]:
@@ -120,13 +143,13 @@ def _uplink(commands: Summary, refused: int) -> str:
             f"{_counted(commands['requested'], 'command')}: {commands['rejected']} rejected, "
             f"{commands['completed']} completed, {commands['failed']} failed"
         )
-    if refused:
-        told.append(f"{_counted(refused, 'frame')} refused")
+    damaged = refused.get(Refusal.DAMAGED.value, 0)  # by the channel, which is no attack
+    others = sum(refused.values()) - damaged
+    if others:
+        told.append(f"{_counted(others, 'frame')} refused")
+    if damaged:
+        told.append(f"{damaged} damaged" if others else f"{_counted(damaged, 'frame')} damaged")
     return "; ".join(told)
-
-
-def _kilobytes(count: int) -> str:
-    return f"{count / 1e3:.0f} kB"
 
 
 def _faults(summary: Summary) -> str:

@@ -69,9 +69,20 @@ def _facts(plan: ContactPlan) -> str:
 
 
 def _title(plan: ContactPlan) -> str:
-    span = plan.horizon_s
-    length = f"{span / DAY_S:.4g} days" if span > DAY_S else f"{span / 3600.0:.3g} h"
-    return f"{plan.name}: contacts over {length} from {plan.start:%Y-%m-%d %H:%M} UTC"
+    return f"{plan.name}: contacts over {_length(plan.horizon_s)} from {plan.start:%Y-%m-%d %H:%M} UTC"
+
+
+def _length(span_s: float) -> str:
+    """Return a span in the largest unit of which there is a whole one.
+
+    >>> _length(600.0), _length(30.0), _length(7200.0), _length(432_000.0)
+    ('10 min', '30 s', '2 h', '5 days')
+    """
+    if span_s > DAY_S:
+        return f"{span_s / DAY_S:.4g} days"
+    units = ((3600.0, "h"), (60.0, "min"))
+    size_s, unit = next((each for each in units if span_s >= each[0]), (1.0, "s"))
+    return f"{span_s / size_s:.3g} {unit}"
 
 
 def _grid(plan: ContactPlan, frame: Frame) -> Iterator[str]:

@@ -24,8 +24,11 @@ def passes_command_body(
     """Print the contacts of a scenario, or of one of its stations, and draw them to a file.
 
     Raises:
-        ScenarioError: the mission cannot be, the station is not in it, or the file not written.
+        ScenarioError: the mission cannot be, the station is not in it, the file not
+            written, or its name not that of an SVG file.
     """
+    if plot is not None:
+        _check_suffix(plot)
     plan = contact_plan(sheet)
     if station is not None:
         plan = _over(plan, station, sheet)
@@ -57,6 +60,14 @@ def _over(plan: ContactPlan, station: str, sheet: Sheet) -> ContactPlan:
         rule = f"is no station of {sheet.file}, which has {', '.join(known) or 'none'}"
         raise ScenarioError(explain_line("command line", "--station", station, rule, ""))
     return plan.over(station)
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() != ".svg":
+        rule = "is no name of an SVG file, which the picture is; let it end in .svg"
+        raise ScenarioError(
+            explain_line("command line", "--plot", str(path), rule, "--plot passes.svg")
+        )
 
 
 def _write(path: Path, text: str) -> None:

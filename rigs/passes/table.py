@@ -92,8 +92,10 @@ def _sums(name: str, plan: ContactPlan) -> Row:
 
 
 def _notes(plan: ContactPlan) -> list[str]:
+    stepped = any(low != high for low, high in (p.rates_bps for p in plan.passes))
+    rate = "those rates" if stepped else "that rate"
     notes = [
-        "elev: the highest, in degrees; kB: what fits, with all framing, at that rate",
+        f"elev: the highest, in degrees; kB: what fits, with all framing, at {rate}",
         f"from {plan.acquisition_s:g} s after AOS to LOS.",
     ]
     if any(p.starts_before or p.ends_after for p in plan.passes):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from groundlink.accounts import ClassFlow
-from rigs.report.accounting import Accounting, Carried, ClassRow
+from rigs.report.accounting import FATES, Accounting, Carried, ClassRow
 from rigs.report.charts import WIDTH, Scale, clock
 from rigs.report.figures import quantity
 from rigs.report.history import Heard, History
@@ -20,6 +21,7 @@ MOST_MARKS = 8  # times below the chart
 WIDEST = 56.0  # bar, of 1000
 OTHERS = "others"
 BITS_PER_KB = 8e3
+MOST_FATES = 2000  # rows of classes against contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,22 @@ class ContactRow:
     account: Carried | None
     cells: list[Cell]
     words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FateGroup:
+    """What became of each class in one contact, since the contact before; idle ones left out."""
+
+    contact: Carried
+    flows: list[tuple[str, ClassFlow]]
+
+
+@dataclass(frozen=True, slots=True)
+class FateTable:
+    """Classes against contacts."""
+
+    groups: list[FateGroup]
+    more: int  # contacts left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,19 @@ def contact_table(history: History) -> ContactTable:
     return ContactTable(columns, rows[:MOST_ROWS], len(rows[MOST_ROWS:]), _stations(accounting))
 
 
+def fate_table(accounting: Accounting) -> FateTable:
+    """Return what became of each class against each contact, in order of AOS."""
+    names = [row.name for row in accounting.classes]
+    groups = [
+        FateGroup(contact, flows)
+        for contact in sorted(accounting.contacts, key=lambda each: (each.aos_s, each.station))
+        if (flows := _moved(contact, names))
+    ]
+    rows = list(accumulate(len(group.flows) for group in groups))
+    kept = bisect_right(rows, MOST_FATES)
+    return FateTable(groups[:kept], len(groups) - kept)
+
+
 def contact_chart(accounting: Accounting) -> Chart | None:
     """Return the chart of all contacts, several to a bar where there are very many."""
     contacts = accounting.contacts
@@ -161,6 +192,17 @@ def _groups(rows: Sequence[ClassRow], most: int) -> list[tuple[str, list[str]]]:
 def _cell(contact: Carried, names: Iterable[str]) -> Cell:
     flows = [contact.classes.get(name, ClassFlow()) for name in names]
     return Cell(sum(flow.delivered for flow in flows), sum(flow.queued for flow in flows))
+
+
+def _moved(contact: Carried, names: Sequence[str]) -> list[tuple[str, ClassFlow]]:
+    """Return the classes of a contact of which a message has any fate, those of ``names`` first."""
+    every = dict.fromkeys([*names, *contact.classes])
+    flows = ((name, contact.classes.get(name, ClassFlow())) for name in every)
+    return [
+        (name, flow)
+        for name, flow in flows
+        if any(getattr(flow, fate) for fate in ("generated", *FATES))
+    ]
 
 
 def _bits(contact: Carried, names: Iterable[str]) -> float:

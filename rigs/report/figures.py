@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Summary = Mapping[str, Any]
@@ -22,6 +22,11 @@ COMPUTED = (
 )  # the model really ran
 OF_BOARD = ("jobs", "energy_j", "latency_s", "throttled_s", "operating_points", "outages")
 HEADLINE = ("scenario", "seed", "mode", "complete", "trouble", "versions")  # stands elsewhere
+NOTES = {
+    ("link", "downlinked_bytes"): "bodies of messages",
+    ("link", "uplinked_bytes"): "packets accepted on board",
+    ("link", "backlog_bytes"): "bodies of messages",
+}
 TABLED = (("link", "classes"), ("link", "contacts"))  # have tables of their own
 
 
@@ -33,6 +38,7 @@ class Row:
     text: str
     unit: str
     source: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +64,27 @@ def tables(summary: Summary, sources: Mapping[str, str]) -> dict[str, list[Row]]
             continue
         depth = 2 if keys[0] == "payloads" else 1 if len(keys) > 1 else 0
         group = " ".join(keys[:depth]).replace("payloads", "payload") or "flight"
-        row = Row(".".join(keys[depth:]), number(value), _unit(keys), _source(keys, sources))
+        row = Row(
+            ".".join(keys[depth:]), number(value), _unit(keys), _source(keys, sources),
+            NOTES.get(keys, ""),
+        )  # fmt: skip
         groups.setdefault(group, []).append(row)
     return groups
 
 
-def cards(summary: Summary, sources: Mapping[str, str]) -> list[Card]:
-    """Return the headline figures; those that a flight broken off early lacks are left out."""
+def cards(summary: Summary, sources: Mapping[str, str], as_of: str = "") -> list[Card]:
+    """Return the headline figures; those that a flight broken off early lacks are left out.
+
+    ``as_of`` says when the link was counted, if that was before the end.
+    """
     board = " and ".join(sorted(set(sources.values()))) or EMULATED
     makers = (_answers, _delivered, _battery, _die, _struck, _outages)
     found: list[Card] = []
     for make in makers:
         try:
-            found.append(make(summary, board))
+            card = make(summary, board)
+            stale = bool(as_of) and make is _delivered
+            found.append(replace(card, words=f"{card.words}; {as_of}") if stale else card)
         except KeyError:  # a flight killed in its first moments has no such number
             continue
     return found
@@ -93,6 +107,15 @@ def number(value: object) -> str:
         return f"{value:,.0f}"
     digits = 1 if size >= 100.0 else 2 if size >= 1.0 else 4
     return f"{value:.{digits}f}" if size >= 1e-3 else f"{value:.1e}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many things there are.
+
+    >>> counted(1, "contact"), counted(1200, "message")
+    ('1 contact', '1,200 messages')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def brief(value: float | None) -> str:
@@ -220,7 +243,8 @@ def _answers(summary: Summary, board: str) -> Card:
 def _delivered(summary: Summary, board: str) -> Card:
     sky = summary["environment"]
     text, unit = amount(summary["link"].get("downlinked_bytes", 0))
-    words = f"to the ground in {sky['contacts']} contacts, {duration(sky['contact_s'])} in all"
+    heard = counted(sky["contacts"], "contact")
+    words = f"to the ground in {heard}, {duration(sky['contact_s'])} in all"
     return Card("Delivered", text, unit, words, EMULATED)
 
 
@@ -257,7 +281,7 @@ def _struck(summary: Summary, board: str) -> Card:
 def _outages(summary: Summary, board: str) -> Card:
     outages = _summed(summary, "outages")
     text, _, unit = duration(outages["total_s"]).partition(" ")
-    words = f"down, in {outages['count']} outages"
+    words = f"down, in {counted(outages['count'], 'outage')}"
     return Card("Outages", text, unit, words, board)
 
 

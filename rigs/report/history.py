@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rigs.report.accounting import Accounting
+from rigs.report.again import Again
 from rigs.report.fates import Fate, Fates
 from rigs.report.telecommands import Uplink
 
@@ -138,6 +139,7 @@ class History:
         self.modes: list[tuple[float, str]] = []
         self.accounting = Accounting()
         self.uplink = Uplink()
+        self.again = Again()
         self._fates = Fates()
         self._sunlight: list[tuple[float, str]] = []
         self._link: list[tuple[float, str]] = []
@@ -147,7 +149,7 @@ class History:
         for record in records:
             self.t_s = record["t_s"]
             self._add(record)
-            for follower in (self._fates, self.accounting, self.uplink):
+            for follower in (self._fates, self.accounting, self.uplink, self.again):
                 follower.add(record)
 
     @property

@@ -19,11 +19,12 @@ from rigs.errors import ScenarioError
 from rigs.reading import Sheet, read_scenario
 from rigs.records import read_records
 from rigs.report.charts import Panel, clock, percent, time_ticks
-from rigs.report.contacts import contact_chart, contact_table
+from rigs.report.contacts import contact_chart, contact_table, fate_table
 from rigs.report.figures import (
     amount,
     brief,
     cards,
+    counted,
     duration,
     number,
     quantity,
@@ -106,7 +107,7 @@ def _page(flight: _Flight) -> str:
     )
     words: dict[str, Callable[..., Any]] = {
         "clock": clock, "duration": duration, "number": number, "brief": brief, "amount": amount,
-        "quantity": quantity, "seconds": seconds, "three": three,
+        "counted": counted, "quantity": quantity, "seconds": seconds, "three": three,
         "utc": flight.utc, "place": flight.place,
         "percent": partial(percent, span_s=flight.history.horizon_s),
     }  # fmt: skip
@@ -124,6 +125,7 @@ def _page(flight: _Flight) -> str:
         marks=_marks(history),
         contacts=contact_table(history),
         chart=contact_chart(history.accounting),
+        fates=fate_table(history.accounting),
         galleries=[_gallery(flight, payload) for payload in history.payloads.values()],
         **_faults(flight),
         **_numbers(flight),
@@ -209,12 +211,20 @@ def _faults(flight: _Flight) -> dict[str, Any]:
     }
 
 
+def _counted(history: History) -> str:
+    """Return when the link was counted, where that was before the end of the records."""
+    accounting = history.accounting
+    stale = accounting.counts and not accounting.final
+    return f"as of {clock(accounting.counts['t_s'])}" if stale else ""
+
+
 def _numbers(flight: _Flight) -> dict[str, Any]:
     history, start = flight.history, flight.history.start
     sources = {name: source_of(payload) for name, payload in history.payloads.items()}
     return {
-        "cards": cards(flight.summary, sources),
+        "cards": cards(flight.summary, sources, _counted(history)),
         "tables": tables(flight.summary, sources),
+        "counted": _counted(history),
         "origins": origins(
             flight.scenario, start.get("brokers", {}), start.get("programs", {}), sources
         ),

@@ -22,6 +22,7 @@ from groundlink.contacts import (
 from groundlink.events import (
     CommandProgress,
     CommandQueued,
+    CommandRejected,
     CommandReleased,
     CommandSent,
     LinkChanged,
@@ -283,6 +284,44 @@ def test_every_command_is_carried_out(said, command):
     assert released.command == command
     progress = log.all(CommandProgress)
     assert [(p.report.stage, p.report.ok) for p in progress] == [(r, True) for r in REPORTS]
+
+
+def test_a_command_that_waits_long_for_its_report_is_carried_out_once():
+    before = {
+        "payload": "obc",
+        "command": "set-priority",
+        "source": "pi",
+        "kind": "tm",
+        "priority": 7,
+        "t_s": 900.0,
+    }
+    answers = {"payloads__pi__jobs": [{**JOB, "period_s": 1.0, "until_s": 990.0}]}
+    slow = {"link__rate_bps": 1200.0, "payloads__pi__queue_length": 1000}
+    log = contact(commands=[before], **answers, **slow)
+    assert len(log.all(CommandReleased)) == 1
+    progress = [p.report.stage for p in log.all(CommandProgress)]
+    assert progress == REPORTS
+
+
+def test_a_second_window_of_a_station_takes_the_place_of_the_first():
+    flown = sheet(horizon_s=2000.0, link__rate_bps=1200.0, link__light_time_s=0.0)
+    log = Log()
+    with build(flown, Options(EMULATION, inference=False), log) as rig:
+        rig.timeline.post(WindowInjected(WindowAction.OPEN, 400.0), 500.0)
+        faster = WindowInjected(WindowAction.OPEN, 300.0, rate_bps=9600.0, frame_loss=0.5)
+        rig.timeline.post(faster, 600.0)
+        run(rig)
+        finish(rig)
+    first, second = log.all(ContactAccount)
+    assert (first.los_s, second.aos_s, second.los_s) == (600.0, 600.0, 900.0)
+    assert second.capacity_bits == 300.0 * 9600.0
+    assert log.last(LinkCounts).frames.lost > 0
+
+
+def test_a_command_that_is_over_is_not_sent():
+    late = {"payload": "pi", "command": "stop-stream", "stream": "survey", "t_s": 500.0}
+    (rejected,) = contact(commands=[late | {"not_after_s": 400.0}]).all(CommandRejected)
+    assert "not_after_s = 400.0 is over" in rejected.reason
 
 
 @matters("commands.arguments")

@@ -85,6 +85,48 @@ BROKEN = {
         "either tle or altitude_km",
         "altitude_km = 550.0",
     ),
+    "command to nobody": (
+        '[[commands]]\nt_s = 1.0\npayload = "po"\ncommand = "stop-stream"\nstream = "survey"',
+        'commands[0].payload = "po"',
+        "is no payload on board",
+        "there is pi, and obc",
+    ),
+    "command that lacks what it needs": (
+        '[[commands]]\nt_s = 1.0\npayload = "pi"\ncommand = "load-model"',
+        'commands[0].command = "load-model"',
+        "takes model",
+        "tile-sorter",
+    ),
+    "command with an unknown stream": (
+        '[[commands]]\nt_s = 1.0\npayload = "pi"\ncommand = "stop-stream"\nstream = "surve"',
+        'commands[0].stream = "surve"',
+        "is not on board",
+        "survey, rapid-survey",
+    ),
+    "command with an unknown point": (
+        '[[commands]]\nt_s = 1.0\npayload = "pi"\ncommand = "set-operating-point"\npoint = "1"',
+        'commands[0].point = "1"',
+        "is not on board",
+        "1800MHz",
+    ),
+    "rate above the zenith": (
+        "[link]\nrates = [[100.0, 5.0]]",
+        "link.rates",
+        "elevation from 0 to below 90 degrees",
+        "rates",
+    ),
+    "tiny store": (
+        "[link]\nstore_bytes = 5",
+        "link.store_bytes = 5",
+        "greater than or equal to 1024",
+        "store_bytes",
+    ),
+    "same model twice": (
+        '[payloads.pi]\nmodels = ["tile-sorter-fp32"]',
+        'payloads.pi.models[0] = "tile-sorter-fp32"',
+        "on board already",
+        "name each model once",
+    ),
     "unknown station": (
         'stations = ["svalbard", "matra"]',
         'stations[1] = "matra"',
