@@ -12,7 +12,8 @@ from groundlink.channel import Channel
 from groundlink.command_queue import Uplink
 from groundlink.contacts import Contact
 from groundlink.ends import Ends
-from groundlink.events import LinkAction, ScheduleFrame, Transmit, TransmitUp
+from groundlink.events import FrameRefused, LinkAction, ScheduleFrame, Transmit, TransmitUp
+from groundlink.journal import StoreError
 from groundlink.lane import Lane
 from groundlink.settings import LinkSettings
 from groundlink.store import Stored
@@ -206,7 +207,11 @@ class Air:
         """Let the uplink frame on the air have left, signed and whole."""
         air = self._up.leave()
         self._ledger.uplink_sent(air)
-        frame, sent = self._ground.sign(air.cargo, air.leaves_s + self._patience_s)
+        try:
+            frame, sent = self._ground.sign(air.cargo, air.leaves_s + self._patience_s)
+        except (StoreError, ValueError) as error:  # no counter can be kept, or none is left
+            self._ledger.uplink.lost += 1
+            return [FrameRefused(f"uplink: {error}")]
         crossed = self._uplink.cross(frame, air.began_s, self._uplink_bps, contact.frame_loss)
         self._uplink_quiet_s = air.leaves_s + self._light_s(contact, air.leaves_s)
         if crossed is None:

@@ -185,4 +185,8 @@ def _answer_to(name: str, answers: queue.SimpleQueue[Arrival], limit_s: float) -
 
 
 def _posting(control: Control, post: Post) -> Callable[[Arrival], None]:
-    return lambda arrival: post(ControlArrived(control, arrival.payload))
+    def hear(arrival: Arrival) -> None:
+        if not arrival.retained:  # else it was said before this flight
+            post(ControlArrived(control, arrival.payload))
+
+    return hear

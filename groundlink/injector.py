@@ -26,6 +26,7 @@ from groundlink.topics import Control
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+LONGEST_ID = 64
 MOST_BYTES = 4096  # of a request
 MOST_ANSWERS = 256  # remembered, so that a request delivered twice acts once
 
@@ -190,4 +191,6 @@ def id_of(request: bytes | str) -> str:
     except (ValueError, RecursionError):
         return ""
     found = value.get("id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) and len(found) <= 64 else ""
+    if not isinstance(found, str) or len(found) > LONGEST_ID:
+        return ""
+    return found if found.isprintable() else ""  # a lone surrogate is no text that can be written

@@ -171,8 +171,10 @@ class SqliteJournal:
         """
         query = "SELECT kind, source, sequence, generated_s, body FROM messages ORDER BY rowid"
         with self._errors():
-            for kind, *rest in self._connection.execute(query):
-                yield Message(MessageKind(kind), *rest)
+            for kind, source, sequence, generated_s, body in self._connection.execute(query):
+                if not (isinstance(body, bytes) and isinstance(generated_s, float)):
+                    raise ValueError(f"message {sequence} of {source!r} is none")
+                yield Message(MessageKind(kind), source, sequence, generated_s, body)
 
     def last_sequence(self, source: str, kind: MessageKind) -> int:
         """Return the highest sequence of a class that was ever kept, or -1."""
@@ -184,7 +186,10 @@ class SqliteJournal:
             row = self._connection.execute(
                 "SELECT value FROM counters WHERE name = ?", (name,)
             ).fetchone()
-            return int(row[0]) if row else 0
+            value = int(row[0]) if row else 0
+            if not 0 <= value < 2**64:
+                raise ValueError(f"counter {name} = {value} is outside 0..2**64 - 1")
+            return value
 
     def advance(self, name: str, value: int) -> None:
         """Set a counter, and return once that is durable.

@@ -48,6 +48,7 @@ class Arrival(NamedTuple):
 
     topic: str
     payload: bytes
+    retained: bool = False  # it was said before we listened
 
 
 Arrived = Callable[[Arrival], None]
@@ -215,7 +216,7 @@ class MqttClient:
 
     def _handing_to(self, arrived: Arrived) -> Callable[[Client, object, MQTTMessage], None]:
         def hand_over(client: Client, userdata: object, message: MQTTMessage) -> None:
-            arrived(Arrival(message.topic, bytes(message.payload)))
+            arrived(Arrival(message.topic, bytes(message.payload), bool(message.retain)))
 
         return hand_over
 

@@ -228,6 +228,8 @@ class MqttGateway:
     def _hear_request(self, arrival: Arrival) -> None:
         try:
             payload = parse(arrival.topic).source
+            if arrival.retained:
+                raise ValueError("it is retained: it was said before this flight, or this moment")
             if len(arrival.payload) > LARGEST_SAYING:
                 raise ValueError(f"{len(arrival.payload)} bytes are more than {LARGEST_SAYING}")
         except ValueError as error:

@@ -230,7 +230,8 @@ class LinkSession:
     def _inject(self, t_s: float, window: WindowInjected) -> list[LinkAction]:
         """Cut contacts, or ask for one; opening a window ends every cut.
 
-        It takes the place of the contact that its station has. A window that has no length beside ``t_s`` in floating point is nothing.
+        It takes the place of the contact that its station has. A window that
+        has no length beside ``t_s`` in floating point is nothing.
         """
         los_s = t_s + window.duration_s
         if not t_s < los_s:

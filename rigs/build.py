@@ -30,6 +30,7 @@ from rigs import assemble, spacelink
 from rigs.archive import Archive
 from rigs.clock import VirtualClock, WallClock
 from rigs.commanding import Commanding
+from rigs.craft import Rig
 from rigs.downlink import Downlink
 from rigs.environment.faults import VARIATES, exposure_per_cm2, strikes
 from rigs.environment.tape import EnvironmentTape
@@ -39,7 +40,6 @@ from rigs.reading import Sheet
 from rigs.records import Recorder
 from rigs.replay import Injection
 from rigs.rig import RigTable
-from rigs.run import Rig
 from rigs.scenario import Scenario
 from rigs.spacelink import Trust
 from rigs.timeline import Timeline

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rigs.flight import Progress
     from rigs.rig import RigTable
 
+LONGEST_FRAME_BYTES = 2000  # that the bench can inject
 INTERRUPTED = 130  # exit code of a flight that was broken off with Ctrl-C
 _FILE = click.Path(path_type=Path)
 
@@ -188,7 +189,11 @@ def window(
 @click.pass_obj
 def uplink(folder: Path | None, frame: BinaryIO) -> None:
     """Put the bytes of a file on the uplink, as a forger would."""
-    _inject(folder, "uplink", {"frame_base64": b64encode(frame.read()).decode()})
+    octets = frame.read(LONGEST_FRAME_BYTES + 1)
+    if not 0 < len(octets) <= LONGEST_FRAME_BYTES:
+        rule = f"has no bytes, or more than {LONGEST_FRAME_BYTES}; an uplink frame has about 80"
+        raise RigError(f"{frame.name}: {rule}")
+    _inject(folder, "uplink", {"frame_base64": b64encode(octets).decode()})
 
 
 @main.command("command")
@@ -197,7 +202,13 @@ def uplink(folder: Path | None, frame: BinaryIO) -> None:
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--in", "folder", type=_FILE, default=None, help="Results folder of the mission.")
 @click.option("--not-after", type=float, default=None, help="Mission s after which it is void.")
-@click.option("--wait", type=float, default=60.0, show_default=True, help="Host s to wait.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0.0, 86_400.0),
+    default=60.0,
+    show_default=True,
+    help="Host s to wait.",
+)
 def command_command(
     payload: str,
     command: str,

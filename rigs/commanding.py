@@ -59,9 +59,21 @@ class Commanding:
         self._payloads, self._programs = payloads, programs
         self._downlink, self._reliable = downlink, reliable
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._requested: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._refused = 0
         self.refusals = 0  # since mission start
         self._reported_s = -REFUSAL_PERIOD_S
+
+    def is_first(self, payload: str, name: str) -> bool:
+        """Return whether an operator's request comes for the first time, by its id."""
+        if not name:
+            return True
+        if (payload, name) in self._requested:
+            return False
+        self._requested[payload, name] = None
+        if len(self._requested) > MOST_REMEMBERED:
+            self._requested.popitem(last=False)
+        return True
 
     def released(self, t_s: float, released: CommandReleased) -> list[Consequence]:
         """Return what an authentic command brings about, the reports on it among that."""

@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,16 @@ from typing import Any, BinaryIO
 import tomli_w
 
 from groundlink.authentication import Key
+from groundlink.events import UplinkInjected
 from rigs.build import ONBOARD, Options, build, versions
 from rigs.clock import host_seconds
+from rigs.craft import Rig
 from rigs.errors import RigError, ScenarioError
 from rigs.reading import Sheet
 from rigs.records import Record, Records, read_records
-from rigs.replay import read_injections
+from rigs.replay import Injection, read_injections
 from rigs.rig import RigTable
-from rigs.run import Rig, finish, run
+from rigs.run import finish, run
 from rigs.summary import Tally
 
 RECORDS, SUMMARY, SCENARIO, REPORT = "records.jsonl", "summary.json", "scenario.toml", "report.html"
@@ -62,7 +64,7 @@ def fly(
     injections = read_injections(replayed / RECORDS) if replayed else ()
     with _results(folder) as stream:
         records = Records(stream, tally.add, _showing(progress))
-        key = _key_of(replayed) if replayed else None
+        key = _key_of(replayed, injections) if replayed else None
         options = Options(rig_table, folder, injections=injections, key=key)
         with build(sheet, options, records) as rig, _disk_of(folder):
             (folder / SCENARIO).write_text(_resolved(sheet), encoding="utf-8")
@@ -79,12 +81,23 @@ def fly(
     return Landed(folder, summary, rig.stopped)
 
 
-def _key_of(replayed: Path) -> Key | None:
-    """Return the key that a rehearsal left in its results folder, None if it kept it elsewhere."""
+def _key_of(replayed: Path, injections: Iterable[tuple[float, Injection]]) -> Key | None:
+    """Return the key that a rehearsal left in its results folder, None if it left none.
+
+    Raises:
+        ScenarioError: frames were injected, which without the key cannot be judged again.
+    """
     from rigs.rehearsal import KEY, shared_key
 
     keeps = replayed / ONBOARD
-    return shared_key(keeps) if (keeps / KEY).exists() else None
+    if (keeps / KEY).exists():
+        return shared_key(keeps)
+    if any(isinstance(injection, UplinkInjected) for _, injection in injections):
+        raise ScenarioError(
+            f"{keeps / KEY}: is not there, and without it injected frames cannot be judged again; "
+            "copy the key there from the folder that --store named"
+        )
+    return None
 
 
 @contextmanager
@@ -138,13 +151,15 @@ def _results(folder: Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{folder}: {reason}; name a folder with --out") from error
+    kept_before = (folder / ONBOARD).exists()  # of an earlier flight
     try:
         with stream:
             yield stream
     finally:
         if path.stat().st_size == 0:
             path.unlink()
-            shutil.rmtree(folder / ONBOARD, ignore_errors=True)
+            if not kept_before:
+                shutil.rmtree(folder / ONBOARD, ignore_errors=True)
             with suppress(OSError):  # something else lies there
                 folder.rmdir()
 

@@ -10,15 +10,17 @@ from typing_extensions import Self
 
 from rigs.tables import Finite, Name, NotNegative, Positive, Table
 
+LEAST_STEP = 1e-3  # between two steps of a rate: seconds, or degrees
+Rate = Annotated[float, Field(ge=1e-3, le=1e12, allow_inf_nan=False)]  # bit/s
 Latency = Annotated[float, Field(ge=0.0, le=600.0, allow_inf_nan=False)]  # s; passes last minutes
 Step = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 
 
 def _steps_rise(steps: list[list[float]]) -> list[list[float]]:
-    if any(rate_bps <= 0.0 for _, rate_bps in steps):
-        raise ValueError("each entry is a pair whose second number is a rate above 0, in bit/s")
-    if any(b[0] <= a[0] for a, b in pairwise(steps)):
-        raise ValueError("the first numbers of the pairs rise")
+    if any(not 1e-3 <= rate_bps <= 1e12 for _, rate_bps in steps):
+        raise ValueError("each entry is a pair whose second number is a rate, 0.001 to 1e12 bit/s")
+    if any(b[0] - a[0] < LEAST_STEP for a, b in pairwise(steps)):
+        raise ValueError(f"the first numbers of the pairs rise, by {LEAST_STEP} or more")
     return steps
 
 
@@ -28,14 +30,16 @@ class ContactTable(Table):
     station: str
     aos_s: NotNegative
     los_s: Positive
-    rate_bps: Positive | None = None
+    rate_bps: Rate | None = None
     rates: list[Step] = []
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.los_s <= self.aos_s:
             raise ValueError(f"los_s = {self.los_s} is not after aos_s = {self.aos_s}")
-        if any(not 0.0 <= after_s < self.los_s - self.aos_s for after_s, _ in self.rates):
+        if any(
+            not 0.0 <= after_s <= self.los_s - self.aos_s - LEAST_STEP for after_s, _ in self.rates
+        ):
             raise ValueError("each of the rates begins between AOS and LOS, in seconds after AOS")
         return self
 
@@ -67,9 +71,9 @@ class LinkTable(Table):
     the range. ``classes`` are keyed by kind (tm, ev, prod, tcr) or source/kind.
     """
 
-    rate_bps: Positive
+    rate_bps: Rate
     rates: list[Step] = []
-    uplink_bps: Positive = 9600.0
+    uplink_bps: Rate = 9600.0
     frame_bytes: Annotated[int, Field(ge=128, le=65_535)] = 1115
     store_bytes: Annotated[int, Field(ge=1024)]
     acquisition_s: Latency = 0.0

@@ -165,6 +165,11 @@ def open_store(path: Path) -> Iterator[SqliteJournal]:
     Raises:
         StoreError: it cannot be opened.
     """
+    if not path.exists() and (path.parent / KEY).exists():
+        raise RigError(
+            f"{path}: is not there, and beside it is a key: its counters are lost, and old frames "
+            f"could be replayed; remove {path.parent / KEY} to make a new one"
+        )
     journal = SqliteJournal(path)
     try:
         yield journal

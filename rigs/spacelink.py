@@ -53,11 +53,12 @@ def contacts(sheet: Sheet, tape: EnvironmentTape) -> list[Contact]:
     Raises:
         ScenarioError: a rate step begins at no elevation.
     """
-    link = sheet.scenario.link
-    plan = _plan(link, tape)
+    link, horizon_s = sheet.scenario.link, sheet.scenario.horizon_s
+    plan = [contact for contact in _plan(link, tape) if contact.aos_s < horizon_s]
     stations = with_shipped(tape.stations, (contact.station for contact in plan))
     if link.light_time_s is None:
-        ranges = profiles(tape.earth_fixed, stations, plan, RANGE_TOLERANCE_KM)
+        flown = [replace(c, los_s=min(c.los_s, horizon_s), rates=()) for c in plan]
+        ranges = profiles(tape.earth_fixed, stations, flown, RANGE_TOLERANCE_KM)
         plan = [replace(c, light=r.light) for c, r in zip(plan, ranges, strict=True)]
     if link.contacts is not None or not link.rates:
         return plan
@@ -196,7 +197,7 @@ def command_requests(sheet: Sheet, programs: Sequence[str]) -> list[tuple[float,
             raise sheet.error(f"{path}.payload", table.payload, rule)
         _check_names(sheet, path, table, programs)
         said = table.model_dump(exclude_none=True, exclude={"t_s", "payload"})
-        text = orjson.dumps({"id": f"{i + 1}", **said})
+        text = orjson.dumps({"id": f"plan-{i + 1}", **said})
         try:
             parse_request(table.payload, text)
         except ValueError as error:

@@ -13,6 +13,7 @@ from rich.text import Text
 from groundlink.authentication import Refusal
 from rigs.records import read_records
 from rigs.report.accounting import Accounting
+from rigs.report.figures import amount
 
 Summary = dict[str, Any]
 Row = tuple[str, str]
@@ -118,12 +119,12 @@ def _link(link: Summary, last: Accounting | None) -> list[Row]:
     frames, messages = link["frames"], link["messages"]
     downlink = (
         f"{messages['delivered']} of {messages['generated']} messages down "
-        f"({quantity(link['downlinked_bytes'])}), {messages['queued']} queued "
-        f"({quantity(link['backlog_bytes'])}), {messages['expired']} expired, "
+        f"({_size(link['downlinked_bytes'])}), {messages['queued']} queued "
+        f"({_size(link['backlog_bytes'])}), {messages['expired']} expired, "
         f"{messages['dropped']} dropped, {messages['lost']} lost; {frames['received']} of "
         f"{frames['sent']} frames good"
     )
-    uplink = _uplink(link["commands"], link["uplink"]["refused"])
+    uplink = _uplink(link["commands"], link["uplink"]["refused"], " by then" if last else "")
     return [("Link", _dated(downlink, last)), *([("  uplink", uplink)] if uplink else [])]
 
 
@@ -135,7 +136,7 @@ def _dated(downlink: str, last: Accounting | None) -> str:
     return f"not final, as of {_clock(last.counts['t_s'])}: {downlink}; {came}"
 
 
-def _uplink(commands: Summary, refused: Mapping[str, int]) -> str:
+def _uplink(commands: Summary, refused: Mapping[str, int], when: str) -> str:
     """Return what went up, or nothing where nothing was to."""
     told = []
     if commands["requested"]:
@@ -146,10 +147,14 @@ def _uplink(commands: Summary, refused: Mapping[str, int]) -> str:
     damaged = refused.get(Refusal.DAMAGED.value, 0)  # by the channel, which is no attack
     others = sum(refused.values()) - damaged
     if others:
-        told.append(f"{_counted(others, 'frame')} refused")
+        told.append(f"{_counted(others, 'frame')} refused{when}")
     if damaged:
-        told.append(f"{damaged} damaged" if others else f"{_counted(damaged, 'frame')} damaged")
+        told.append(f"{_counted(damaged, 'frame')} damaged on the way up{when}")
     return "; ".join(told)
+
+
+def _size(count: int) -> str:
+    return " ".join(amount(count))
 
 
 def _faults(summary: Summary) -> str:

@@ -69,7 +69,8 @@ def _facts(plan: ContactPlan) -> str:
 
 
 def _title(plan: ContactPlan) -> str:
-    return f"{plan.name}: contacts over {_length(plan.horizon_s)} from {plan.start:%Y-%m-%d %H:%M} UTC"
+    length = _length(plan.horizon_s)
+    return f"{plan.name}: contacts over {length} from {plan.start:%Y-%m-%d %H:%M} UTC"
 
 
 def _length(span_s: float) -> str:

@@ -53,13 +53,9 @@ class Again:
         return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
 
     @property
-    def missing(self) -> list[str]:
-        """Return in sentences what is not flown again."""
-        found = []
-        if self.programs:
-            found.append("Messages of programs are not flown again.")
-        if self.resumed:
-            found.append("What an earlier flight left in the store is not flown again either."
-                         if self.programs else
-                         "What an earlier flight left in the store is not flown again.")  # fmt: skip
-        return found
+    def missing(self) -> str:
+        """Return in a sentence what is not flown again; empty if nothing."""
+        lacks = (["the messages of programs"] if self.programs else []) + (
+            ["what an earlier flight left in the store"] if self.resumed else []
+        )
+        return f"Not flown again: {', and '.join(lacks)}." if lacks else ""

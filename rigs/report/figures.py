@@ -22,7 +22,7 @@ COMPUTED = (
 )  # the model really ran
 OF_BOARD = ("jobs", "energy_j", "latency_s", "throttled_s", "operating_points", "outages")
 HEADLINE = ("scenario", "seed", "mode", "complete", "trouble", "versions")  # stands elsewhere
-NOTES = {
+NOTES: dict[tuple[str, ...], str] = {
     ("link", "downlinked_bytes"): "bodies of messages",
     ("link", "uplinked_bytes"): "packets accepted on board",
     ("link", "backlog_bytes"): "bodies of messages",

@@ -140,3 +140,8 @@ def test_an_id_that_cannot_be_read_is_none(text):
 def test_an_answer_survives_its_json():
     ack = Ack("a", False, "no – “quoted”", 1.5)
     assert Ack.from_json(ack.to_json()) == ack
+
+
+def test_an_id_that_is_no_text_is_none():
+    assert id_of(b'{"id": "\\ud800"}') == ""
+    assert id_of(b'{"id": "42"}') == "42"

@@ -349,3 +349,36 @@ def test_a_full_disk_costs_what_comes_meanwhile_and_nothing_else(path, how):
     assert log["accepted"]
     assert log["later"] == "done"
     assert log["after"] == [*range(1, 100), 101]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE messages SET kind = 'zz'",
+        "UPDATE messages SET generated_s = 9e999",
+        "UPDATE messages SET generated_s = 'abc'",
+        "UPDATE messages SET body = 'text'",
+        "DROP TABLE messages",
+    ],
+)
+def test_messages_that_cannot_be_ours_are_an_error_that_names_the_file(tmp_path, damage):
+    path = tmp_path / "store.sqlite"
+    with SqliteJournal(path) as journal:
+        journal.keep(Message(MessageKind.TELEMETRY, "pi", 0, 1.0, b"x"))
+        journal.commit()
+    with sqlite3.connect(path) as database:
+        database.execute(damage)
+    database.close()
+    with SqliteJournal(path) as journal, pytest.raises(StoreError, match="store"):
+        list(journal.messages())
+
+
+def test_a_counter_below_zero_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "store.sqlite"
+    with SqliteJournal(path) as journal:
+        journal.advance("uplink/1", 5)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE counters SET value = '-5'")
+    database.close()
+    with SqliteJournal(path) as journal, pytest.raises(StoreError, match="store"):
+        journal.last("uplink/1")

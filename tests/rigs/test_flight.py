@@ -14,7 +14,7 @@ from firmware_bridge.board import WorkResult
 from firmware_bridge.faults import FaultKind, Outcome
 from payloads.events import Housekeeping
 from payloads.thermal import STEFAN_BOLTZMANN
-from rigs.errors import ScenarioError
+from rigs.errors import RigError, ScenarioError
 from rigs.flight import fly as fly_to_folder
 from rigs.flight import read_back
 from rigs.reading import Sheet, checked, read_scenario
@@ -316,3 +316,13 @@ def test_faults_are_counted_as_injected_and_recovered():
     assert faults["sefi"] == {"injected": 2, "recovered": 1, "without_effect": 0}
     assert faults["sel"] == {"injected": 1, "recovered": 1, "without_effect": 0}
     assert summary["payloads"]["pi"]["outages"]["count"] == 3
+
+
+def test_a_flight_that_does_not_start_leaves_what_a_satellite_kept(tmp_path):
+    folder = tmp_path / "results"
+    (folder / "onboard").mkdir(parents=True)
+    (folder / "onboard" / "key").write_text("00" * 32)
+    nowhere = RigTable(mode="rehearsal", rate=1.0, broker="mqtt://127.0.0.1:1")
+    with pytest.raises(RigError):
+        fly_to_folder(sheet(horizon_s=10.0), nowhere, folder, lambda t_s: None)
+    assert (folder / "onboard" / "key").exists()

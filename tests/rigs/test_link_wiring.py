@@ -24,6 +24,7 @@ from groundlink.events import (
     CommandQueued,
     CommandRejected,
     CommandReleased,
+    CommandRequested,
     CommandSent,
     LinkChanged,
     LinkState,
@@ -316,6 +317,36 @@ def test_a_second_window_of_a_station_takes_the_place_of_the_first():
     assert (first.los_s, second.aos_s, second.los_s) == (600.0, 600.0, 900.0)
     assert second.capacity_bits == 300.0 * 9600.0
     assert log.last(LinkCounts).frames.lost > 0
+
+
+def test_a_request_that_comes_twice_is_one_command():
+    text = '{"id": "twice", "command": "stop-stream", "stream": "survey"}'
+    flown = sheet(horizon_s=4000.0, link__contacts=PLAN, link__rate_bps=9600.0)
+    log = Log()
+    with build(flown, Options(EMULATION, inference=False), log) as rig:
+        for t_s in (100.0, 200.0):
+            rig.timeline.post(CommandRequested("pi", text), t_s)
+        run(rig)
+        finish(rig)
+    assert len(log.all(CommandQueued)) == len(log.all(CommandReleased)) == 1
+
+
+def test_a_request_with_an_id_that_is_no_text_is_rejected():
+    flown = sheet(horizon_s=100.0)
+    log = Log()
+    with build(flown, Options(EMULATION, inference=False), log) as rig:
+        rig.timeline.post(CommandRequested("pi", '{"id": "\\ud800"}'), 50.0)
+        run(rig)
+        finish(rig)
+    (rejected,) = log.all(CommandRejected)
+    assert rejected.id == ""
+
+
+def test_a_contact_long_after_the_mission_costs_nothing():
+    far = {"station": "svalbard", "aos_s": 1e8, "los_s": 1.00000001e8}
+    long = {"station": "svalbard", "aos_s": 600.0, "los_s": 1e9}
+    log = contact(link__contacts=[long, far], link__light_time_s=None)
+    assert [h.contact.aos_s for h in log.all(AcquisitionOfSignal)] == [600.0]
 
 
 def test_a_command_that_is_over_is_not_sent():

@@ -115,6 +115,20 @@ def test_volume_counts_each_rate_for_as_long_as_it_holds():
     assert row[-3:] == ["41.5", "9.6-19.2", "1074.0"]
 
 
+def test_the_note_speaks_of_one_rate_or_of_several():
+    assert any("with all framing, at that rate" in line for line in printed(bare_plan(ONE)))
+    stepped = Contact("matera", 600.0, 1200.0, 9600.0, rates=((800.0, 19_200.0),))
+    assert any("with all framing, at those rates" in line for line in printed(bare_plan(stepped)))
+
+
+@pytest.mark.parametrize(
+    ("horizon_s", "words"),
+    [(600.0, "10 min"), (30.0, "30 s"), (7200.0, "2 h"), (DAY_S, "24 h"), (5 * DAY_S, "5 days")],
+)
+def test_the_title_of_the_picture_says_how_long_in_a_fitting_unit(horizon_s, words):
+    assert f"contacts over {words} from" in plot_svg(bare_plan(horizon_s=horizon_s))
+
+
 def test_an_acquisition_longer_than_the_contact_leaves_nothing():
     plan = ContactPlan.of("bare", START, 7200.0, 1000.0, [ONE])
     assert plan.passes[0].volume_kb == plan.heard.volume_kb == 0.0
@@ -286,7 +300,7 @@ def test_the_command_shows_one_station_alone():
 
 
 def test_a_given_plan_has_elevations_where_its_station_sees_the_satellite():
-    plan = {"rate_bps": 9600.0, "store_bytes": 1000}
+    plan = {"rate_bps": 9600.0, "store_bytes": 10_000}
     sheet = read_scenario("first-light").with_options(horizon_s=20_000.0)
     raw = sheet.scenario.model_dump(exclude_none=True)
     real = real_pass(sheet)
@@ -312,6 +326,17 @@ def test_a_plot_that_cannot_be_written_says_why(tmp_path):
     sheet = read_scenario("first-light").with_options(horizon_s=600.0)
     with pytest.raises(ScenarioError, match=r"--plot.*[Nn]o such file"):
         passes_command_body(sheet, None, tmp_path / "no" / "p.svg", Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a", "a.svgz", "svg"])
+def test_a_plot_under_the_name_of_another_format_is_refused_in_one_line(tmp_path, name):
+    sheet = read_scenario("first-light").with_options(horizon_s=600.0)
+    out = io.StringIO()
+    with pytest.raises(ScenarioError, match=r"--plot.*let it end in \.svg") as refused:
+        passes_command_body(sheet, None, tmp_path / name, Console(file=out))
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / name).exists()
+    assert out.getvalue() == ""  # refused before anything is computed
 
 
 def rising_plan():

@@ -121,6 +121,19 @@ BROKEN = {
         "greater than or equal to 1024",
         "store_bytes",
     ),
+    "steps too close": (
+        '[[link.contacts]]\nstation = "x"\naos_s = 1.0\nlos_s = 9.0\n'
+        "rates = [[1.0, 10.0], [1.0000000000001, 20.0]]",
+        "link.contacts[0].rates",
+        "rise, by 0.001 or more",
+        "rates",
+    ),
+    "rate out of this world": (
+        "[link]\nrate_bps = 1e300",
+        "link.rate_bps = 1e+300",
+        "less than or equal to 1000000000000",
+        "rate_bps",
+    ),
     "same model twice": (
         '[payloads.pi]\nmodels = ["tile-sorter-fp32"]',
         'payloads.pi.models[0] = "tile-sorter-fp32"',

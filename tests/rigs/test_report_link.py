@@ -6,12 +6,14 @@ import html
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from firmware_bridge.faults import FaultEvent, FaultKind
 from groundlink.accounts import (
     ClassFlow,
     ContactAccount,
@@ -23,7 +25,7 @@ from groundlink.accounts import (
 )
 from groundlink.authentication import Refusal
 from groundlink.commands import StopStream, Verification
-from groundlink.contacts import AcquisitionOfSignal, Contact
+from groundlink.contacts import AcquisitionOfSignal, Contact, WindowAction, WindowInjected
 from groundlink.events import (
     CommandProgress,
     CommandQueued,
@@ -33,12 +35,16 @@ from groundlink.events import (
     CommandSent,
     LinkChanged,
     LinkState,
+    Received,
+    UplinkInjected,
     UplinkRefused,
 )
-from rigs.events import FlightEnded, FlightStarted, Flown
+from groundlink.messages import Message, MessageKind
+from rigs.events import FlightEnded, FlightStarted, Flown, StoreResumed
 from rigs.records import Records, read_records
 from rigs.report.accounting import FATES, Accounting
-from rigs.report.contacts import MOST_OPEN, MOST_ROWS, contact_chart
+from rigs.report.contacts import MOST_FATES, MOST_OPEN, MOST_ROWS, contact_chart, fate_table
+from rigs.report.figures import tables
 from rigs.report.page import write_report
 from rigs.table import show
 
@@ -135,11 +141,17 @@ flows = st.builds(
     lost=st.integers(0, 100),
 )
 IMAGE = flow(1, size=IMAGE_BYTES, air_bits=IMAGE_BITS)
+ENDED = (90_000.0, FlightEnded(True))
+PRODUCT = Message(MessageKind.PRODUCT, "pi", 1, 0.0, b"picture")
+
+
+def came_down(t_s):
+    return t_s, Received(PRODUCT, "svalbard", t_s)
 
 
 def test_the_fates_of_each_class_stand_in_its_row_and_close_below(tmp_path):
     classes = {"pi/prod": flow(433, queued=26, lost=1), "obc/tm": flow(1000, expired=7, dropped=3)}
-    told = section(report_of(tmp_path, (100.0, counted(classes))), "Link accounting")
+    told = section(report_of(tmp_path, (100.0, counted(classes)), ENDED), "Link accounting")
     assert "pi/prod 460 433 26 0 0 1 43.3" in told
     assert "obc/tm 1,010 1,000 0 7 3 0 100" in told
     fates = "1,433 delivered + 26 queued + 7 expired + 3 dropped + 1 lost"
@@ -172,7 +184,8 @@ def test_accounts_that_do_not_close_are_shown_with_what_is_missing(tmp_path):
 
 def test_bits_that_left_and_are_of_no_class_are_missed():
     happened = contact(0.0, 600.0, {"pi/tm": flow(1, air_bits=1000)}, bits=3000)
-    accounting = accounting_of(*happened, (700.0, counted({"pi/tm": flow(1, air_bits=1000)})))
+    last = (700.0, counted({"pi/tm": flow(1, air_bits=1000)}))
+    accounting = accounting_of(*happened, last, ENDED)
     assert accounting.error == "2,000 bits that left are of no class"
 
 
@@ -221,6 +234,64 @@ def test_a_contact_is_told_with_its_capacity_its_use_and_its_classes(tmp_path):
     told = section(report_of(tmp_path, *happened, (5000.0, counted(classes))), "Contacts")
     # 720 kB could go, 66 kB of frames went, of 66.7 kB of bodies; 100 bytes up
     assert "svalbard 01:00:00 10 min 42° 720 66.0 9.2 % 66.7 100 1 / 0 12 / 26" in told
+
+
+def test_all_six_fates_of_each_class_unfold_against_each_contact(tmp_path):
+    first = {"pi/prod": flow(433, queued=26, lost=1), "obc/tm": flow(9, expired=7, dropped=3),
+             "obc/ev": flow()}  # fmt: skip
+    second = {"pi/prod": ClassFlow(generated=4, delivered=28, queued=2)}
+    page = report_of(tmp_path, *contact(1000.0, 1600.0, first),
+                     *contact(7000.0, 7600.0, second, station="matera"), ENDED)  # fmt: skip
+    (folded,) = re.findall(r'<details class="fates">.*?</details>', page, re.DOTALL)
+    told = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", folded)).split())
+    assert "Generated Delivered Queued at LOS Expired Dropped Lost" in told
+    assert "svalbard 00:16:40 pi/prod 460 433 26 0 0 1 obc/tm 19 9 0 7 3 0 matera" in told
+    assert "matera 01:56:40 pi/prod 4 28 2 0 0 0" in told
+    assert "obc/ev" not in told  # nothing happened to it
+    assert "details-content" in page[page.index("@media print") :]  # paper has no fold
+
+
+def test_the_fates_of_very_many_contacts_end_with_how_many_are_left_out():
+    classes = {f"pi{k}/tm": flow(1) for k in range(10)}
+    count = MOST_FATES // 10 + 7
+    table = fate_table(accounting_of(
+        *(event for k in range(count) for event in contact(100.0 * k, 100.0 * k + 60.0, classes))
+    ))  # fmt: skip
+    assert sum(len(group.flows) for group in table.groups) == MOST_FATES
+    assert table.more == 7
+
+
+def test_records_that_break_off_are_told_as_of_their_last_count(tmp_path):
+    happened = [came_down(50.0), (3700.0, counted({"pi/prod": flow(1)})), came_down(3800.0),
+                came_down(3900.0)]  # fmt: skip
+    page = report_of(tmp_path, *happened)
+    told = section(page, "Link accounting")
+    assert "As of 01:01:40" in told
+    assert "2 messages came down since, which are not counted here" in told
+    assert "0 lost as of 01:01:40" in told
+    assert "✓" not in told
+    assert "✗" not in told
+    ended = section(report_of(tmp_path, *happened, ENDED), "Link accounting")
+    assert "✓ closes" in ended
+    assert "As of" not in ended
+
+
+def test_a_flight_that_goes_on_with_a_store_says_with_how_much(tmp_path):
+    page = report_of(tmp_path, (0.0, StoreResumed(38)), (9.0, counted({"pi/tm": flow(38)})), ENDED)
+    assert "goes on with <b>38 messages</b> from an earlier flight" in page
+    told = section(page, "Link accounting")
+    assert "38 messages from an earlier flight were in the store" in told
+    assert "an earlier flight" not in report_of(tmp_path, (9.0, counted({})), ENDED)
+
+
+def test_bytes_up_say_of_what_they_are(tmp_path):
+    happened = [*contact(0.0, 600.0), (700.0, counted({})), ENDED]
+    page = report_of(tmp_path, *happened)
+    told = section(page, "Contacts")
+    assert "Frames up, bytes" in told
+    assert "uplinked_bytes below are those of the packets that the satellite accepted" in told
+    (row,) = tables({"link": {"uplinked_bytes": 12}}, {})["link"]
+    assert row.note == "packets accepted on board"
 
 
 def test_a_contact_under_way_as_the_records_end_is_told_as_such(tmp_path):
@@ -328,7 +399,7 @@ def test_refused_frames_are_counted_by_reason(tmp_path):
 
 
 def test_without_commands_or_contacts_nothing_is_said_of_them(tmp_path):
-    page = report_of(tmp_path, (90_000.0, counted({})), (90_000.0, FlightEnded(True)))
+    page = report_of(tmp_path, (90_000.0, counted({})), ENDED)
     assert "Telecommands" not in page
     assert "No station heard" in page
     assert "0 generated = 0 delivered" in section(page, "Link accounting")
@@ -367,7 +438,46 @@ def test_brokers_and_programs_that_ran_are_named(tmp_path):
     assert "Broker" not in section(report_of(tmp_path), "How these numbers came about")
 
 
-def table_of(**link):
+def footer_of(folder, *happened, **begun):
+    page = report_of(folder, *happened, ENDED, begun=started(**begun))
+    (found,) = re.findall(r"<footer>.*?</footer>", page, re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", found)).split())
+
+
+def test_a_flight_by_its_scenario_alone_is_flown_again_by_it(tmp_path):
+    sky = (5.0, FaultEvent("pi", FaultKind.SEU, (0.5,)))
+    told = footer_of(tmp_path, sky, requested(7.0, "4", "{}"))
+    assert "highbay run scenario.toml" in told
+    assert "byte for byte" in told
+    assert "--replay" not in told
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (WindowInjected(WindowAction.OPEN, 60.0), "1 contact or outage"),
+        (FaultEvent("pi", FaultKind.SEU, (0.5,), injected=True), "1 fault"),
+        (UplinkInjected("00"), "1 frame on the uplink"),
+        (CommandRequested("pi", "{}"), "1 command"),
+    ],
+)
+def test_what_people_did_is_flown_again_by_a_replay(tmp_path, deed, words):
+    told = footer_of(tmp_path, (5.0, deed))
+    assert "highbay run --replay DIR" in told
+    assert f"by hand here, {words}." in told
+    assert "byte for byte" not in told
+
+
+def test_messages_of_programs_and_of_an_earlier_flight_are_said_to_be_missing(tmp_path):
+    told = footer_of(tmp_path, programs={"cam": "network-namespace"})
+    assert "highbay run --replay DIR" in told
+    assert "Not flown again: the messages of programs." in told
+    told = footer_of(tmp_path, (0.0, StoreResumed(38)))
+    assert "Not flown again: what an earlier flight left in the store." in told
+    assert "byte for byte" not in told
+
+
+def table_of(report=Path("report.html"), complete=True, **link):
     """Return the terminal's table of a flight whose link counted so much."""
     flat = {
         "downlinked_bytes": 733_641, "backlog_bytes": 40_794,
@@ -378,13 +488,13 @@ def table_of(**link):
         "commands": {"requested": 0, "rejected": 0, "completed": 0, "failed": 0},
     }  # fmt: skip
     summary = {
-        "scenario": "made-up", "seed": 4, "mode": "emulation", "complete": True, "trouble": "",
+        "scenario": "made-up", "seed": 4, "mode": "emulation", "complete": complete, "trouble": "",
         "flown_s": 60.0, "horizon_s": 60.0, "acceleration": 1.0, "payloads": {}, "faults": {},
         "environment": {"contacts": 1, "contact_s": 60.0, "eclipse_s": 0.0}, "power": {},
         "link": flat | link,
     }  # fmt: skip
     stream = io.StringIO()
-    show(summary, "report.html", Console(file=stream, width=80))
+    show(summary, report, Console(file=stream, width=80))
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -401,7 +511,32 @@ def test_the_terminal_tells_first_what_became_of_the_messages():
 def test_the_terminal_tells_of_commands_where_there_were_any():
     commands = {"requested": 5, "rejected": 1, "completed": 3, "failed": 1}
     told = table_of(commands=commands, uplink={"refused": {"damaged": 2, "forged": 1}})
-    assert ("  uplink  5 commands: 1 rejected, 3 completed, 1 failed; 3 frames refused") in told
+    (first,) = (line for line in told if line.startswith("  uplink"))
+    assert first == "  uplink  5 commands: 1 rejected, 3 completed, 1 failed; 1 frame refused; 2"
+    assert told[told.index(first) + 1].strip() == "frames damaged on the way up"
+
+
+def test_the_terminal_calls_no_frame_refused_that_the_channel_damaged():
+    told = " ".join(table_of(uplink={"refused": {"damaged": 11}}))
+    assert "11 frames damaged on the way up" in told
+    assert "refused" not in told
+
+
+def test_the_terminal_counts_one_contact_and_few_bytes():
+    told = " ".join(table_of(downlinked_bytes=154, backlog_bytes=0))
+    assert "1 contact, " in told
+    assert "(154 bytes)" in told
+    assert "(0 bytes)" in told
+
+
+def test_the_terminal_tells_of_what_moment_numbers_are_where_records_break_off(tmp_path):
+    report_of(tmp_path, (3700.0, counted({"pi/prod": flow(1)})), came_down(3800.0))
+    told = " ".join(" ".join(table_of(tmp_path / "report.html", complete=False)).split())
+    assert "not final, as of 1 h 01 min: 2777 of 2897 messages down" in told
+    assert "1 message came down since" in told
+    report_of(tmp_path, (3700.0, counted({})), (3700.0, FlightEnded(False)))
+    stopped = table_of(tmp_path / "report.html", complete=False)
+    assert not any("not final" in line for line in stopped)  # broken off, and counted then
 
 
 def test_records_that_are_read_again_have_the_same_accounts(tmp_path):

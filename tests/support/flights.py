@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from firmware_bridge.faults import FaultEvent, FaultKind
 from rigs.build import Options, build
+from rigs.craft import Rig
 from rigs.reading import Sheet, checked
 from rigs.rig import RigTable
-from rigs.run import Rig, finish, run
+from rigs.run import finish, run
 from rigs.scenario import Scenario
 from rigs.shipped import Raw, parse, shipped
 
