@@ -29,7 +29,7 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 PRAGMA application_id = {APPLICATION_ID};
 COMMIT;
 """
-CHECKPOINT_PAGES = 64  # a log that grows large on a full disk could never be folded back
+CHECKPOINT_PAGES = 256  # a log that grows large on a full disk could never be folded back
 # Counters have 64 bits without a sign, SQLite's integers 63: hence text.
 
 

@@ -150,6 +150,7 @@ class MqttClient:
         self._client.hurry()
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.let_go()
 
     def _connect(self, limit_s: float) -> None:
         endpoint = self._endpoint
@@ -244,6 +245,10 @@ class _Paho(Client):
         """Let the thread look at the outbox."""
         with suppress(AttributeError, OSError):  # there is no thread, or it is as good as woken
             self._sockpairW.send(b"!")  # type: ignore[union-attr]
+
+    def let_go(self) -> None:
+        """Close the pair of sockets by which paho wakes its thread; it leaves that to chance."""
+        self._reset_sockets(sockpair_only=True)
 
     def hurry(self) -> None:
         """Write all that waits before anything that is said after this."""

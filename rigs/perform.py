@@ -56,6 +56,9 @@ Action = (
 )
 
 
+FRAMES = (ScheduleFrame, Transmit, Received)
+
+
 def perform_all(rig: Rig, t_s: float, actions: Iterable[Action]) -> None:
     """Take down each action and do it, and then what follows from it at once."""
     for action in actions:
@@ -65,6 +68,8 @@ def perform_all(rig: Rig, t_s: float, actions: Iterable[Action]) -> None:
 
 def _do(rig: Rig, t_s: float, action: Action) -> Iterable[Action]:
     """Do what an action says; return what follows from it at once."""
+    if isinstance(action, FRAMES):  # the most frequent ones
+        return _do_for_link(rig, t_s, action)
     match action:
         case Message():
             return offer(rig, t_s, action)

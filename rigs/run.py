@@ -39,7 +39,7 @@ from rigs.perform import Action, offer, perform_all
 
 DRAIN_LIMIT_S = 2.0  # host seconds that a broker has for what is on its way at the end
 YOUNG_OBJECTS = 50_000  # before a look for garbage
-MOST_RECEIPTS = 64  # messages of programs that wait for one write to the store
+MOST_RECEIPTS = 128  # messages of programs that wait for one write to the store
 
 
 def run(rig: Rig) -> None:
@@ -108,9 +108,10 @@ def _next(rig: Rig) -> tuple[float, object] | None:
     while not rig.stopped:
         due_s = rig.timeline.due_s(rig.horizon_s)
         if due_s > rig.timeline.now_s:
-            if due_s > rig.clock.now_s():  # there is time
+            reached_s = rig.clock.now_s()
+            if due_s > reached_s:  # there is time
                 _keep(rig)
-            reached_s = rig.clock.wait_until(due_s)
+                reached_s = rig.clock.wait_until(due_s)
             now_s = rig.timeline.settle(min(due_s, reached_s))
             crossed = rig.satellite.coast(now_s)
             if crossed is not None:

@@ -34,19 +34,31 @@ def bare():
         yield at.url, at.username, at.password, "t"
 
 
-def test_throughput_is_at_least_half_of_plain_paho(tmp_path, bare):
+def ratios(tmp_path, bare, window, rounds):
+    """Return gateway over plain paho in messages per second, round by round."""
     messages, size = 20_000, 256
+    found = []
     with flight(tmp_path, UNLIMITED_BPS, ALWAYS) as (_, results):
-        rounds = [
-            (
-                measure(bare, bare, messages, size).per_s,
-                measure(onboard(results), ground(results), messages, size).per_s,
-            )
-            for _ in range(5)
-        ]
-    for peer, ours in rounds:
-        print(f"plain paho {peer:7.0f} msg/s, gateway {ours:7.0f} msg/s, ratio {ours / peer:.2f}")
-    assert max(ours / peer for peer, ours in rounds) >= 0.5
+        for _ in range(rounds):
+            peer = measure(bare, bare, messages, size, window=window).per_s
+            ours = measure(onboard(results), ground(results), messages, size, window=window).per_s
+            print(f"window {window}: paho {peer:.0f} msg/s, gateway {ours:.0f}: {ours / peer:.2f}")
+            found.append(ours / peer)
+    return found
+
+
+def test_throughput_is_at_least_half_of_plain_paho(tmp_path, bare):
+    found = ratios(tmp_path, bare, window=1000, rounds=5)
+    print(f"gateway / plain paho where no window limits either: median {np.median(found):.2f}")
+    assert np.median(found) >= 0.5
+
+
+@pytest.mark.parametrize("window", [200, 20])
+def test_throughput_of_a_client_that_waits_for_each_window(tmp_path, bare, window):
+    # A window is acknowledged once it is on disk, by the gateway; by a broker, once it is read.
+    found = ratios(tmp_path, bare, window, rounds=3)
+    print(f"gateway / plain paho, {window} messages unacknowledged: median {np.median(found):.2f}")
+    assert min(found) > 0.05  # it is printed for comparison; nothing was promised
 
 
 def test_a_message_in_contact_comes_hardly_later_than_without_a_gateway(tmp_path, bare):
@@ -65,7 +77,7 @@ def test_a_message_in_contact_comes_hardly_later_than_without_a_gateway(tmp_path
     ]
     for p99_s, p50_s in added:
         print(f"added latency at 200 msg/s: p50 {1e3 * p50_s:.2f} ms, p99 {1e3 * p99_s:.2f} ms")
-    assert min(p99_s for p99_s, _ in added) <= ADDED_P99_S
+    assert np.median([p99_s for p99_s, _ in added]) <= ADDED_P99_S
 
 
 def test_contacts_begin_and_end_as_planned_on_the_wall_clock(tmp_path):

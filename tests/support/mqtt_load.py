@@ -1,6 +1,6 @@
 """Stock paho clients as processes of their own: one that publishes, one that counts.
 
-``python mqtt_load.py publish URL USER PASSWORD TOPIC MESSAGES BYTES PER_S``
+``python mqtt_load.py publish URL USER PASSWORD TOPIC MESSAGES BYTES PER_S WINDOW``
 ``python mqtt_load.py count URL USER PASSWORD TOPIC MESSAGES``
 
 Each prints one line of JSON: host times (monotonic, s) of the first and last
@@ -20,16 +20,16 @@ from paho.mqtt.enums import CallbackAPIVersion
 STAMP_BYTES = 24  # of a publisher's host time, at the beginning of each message
 
 
-def client(url, user, password):
+def client(url, user, password, window=20):
     made = Client(CallbackAPIVersion.VERSION2)
     made.username_pw_set(user, password)
-    made.max_inflight_messages_set(200)
+    made.max_inflight_messages_set(window)  # unacknowledged at once; 20 is paho's own
     made.on_socket_open = lambda c, u, s: s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made, urlsplit(url)
 
 
-def publish(url, user, password, topic, messages, size, per_s):
-    publisher, parts = client(url, user, password)
+def publish(url, user, password, topic, messages, size, per_s, window):
+    publisher, parts = client(url, user, password, window)
     done, acknowledged = threading.Event(), 0
 
     def on_publish(*_):
@@ -87,6 +87,12 @@ def _stamp(payload):
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
     if what == "publish":
-        publish(*arguments[:4], int(arguments[4]), int(arguments[5]), float(arguments[6]))
+        publish(
+            *arguments[:4],
+            int(arguments[4]),
+            int(arguments[5]),
+            float(arguments[6]),
+            int(arguments[7]),
+        )
     else:
         count(*arguments[:4], int(arguments[4]))

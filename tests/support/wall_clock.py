@@ -85,11 +85,11 @@ class Measured(NamedTuple):
     delays_s: np.ndarray
 
 
-def measure(publisher_at, counter_at, messages, size, per_s=0.0):
+def measure(publisher_at, counter_at, messages, size, per_s=0.0, window=1000):
     """Publish and count, each in a process of its own."""
     counter = load("count", *counter_at, messages)
     assert counter.stdout.readline().strip() == "ready"
-    publisher = load("publish", *publisher_at, messages, size, per_s)
+    publisher = load("publish", *publisher_at, messages, size, per_s, window)
     sent, came = json.loads(publisher.communicate()[0]), json.loads(counter.communicate()[0])
     assert len(came["came_s"]) == sent["sent"] == messages
     rate_per_s = messages / (came["came_s"][-1] - sent["first_s"])
