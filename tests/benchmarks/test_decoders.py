@@ -8,13 +8,13 @@ from rigs.flight import fly
 from rigs.reading import read_scenario
 from rigs.rig import RigTable
 
-ccsdspy = pytest.importorskip("ccsdspy", reason="an oracle; pip install highbay[oracles]")
 pytestmark = pytest.mark.slow
 
 FIRST_DAY_1958_TO_2026 = 24_915  # 2026-03-20: days since 1958-01-01, counted by datetime elsewhere
 
 
 def test_every_packet_of_a_day_is_read_by_ccsdspy(tmp_path):
+    pytest.importorskip("ccsdspy", reason="an oracle; pip install highbay[oracles]")
     from ccsdspy.utils import count_packets, iter_packet_bytes, split_by_apid
 
     landed = fly(read_scenario("first-light"), RigTable(mode="emulation"), tmp_path / "r", print_no)

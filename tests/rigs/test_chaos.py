@@ -172,8 +172,9 @@ def test_killed_brokers_lose_nothing_that_was_acknowledged(tmp_path, kind):
             until(lambda: ground.bodies()[-1]["n"] == 100_000 + publishing.count - 1)
         log = flight.land()
     trouble = log.last(FlightEnded).trouble
-    assert re.search(r"on-board broker \S+ went away 4 times", trouble)
-    assert f"broker {session.url} went away 4 times" in trouble
+    # Four kills of each; one that comes before a client is back is no departure of its own.
+    assert re.search(r"on-board broker \S+ went away [1-4] time", trouble)
+    assert re.search(rf"(^|; )broker {re.escape(session.url)} went away [1-4] time", trouble)
     all_accounted_for(log)
     again = [body for body, times in Counter(flight.published()).items() if times > 1]
     print(f"{publishing.count} messages, 8 kills, {len(again)} came twice")
