@@ -376,12 +376,12 @@ def full(folder):
     filler.unlink()
 
 
-@pytest.mark.mosquitto
+@on_both(pytest.mark.slow)
 def test_a_full_disk_under_the_store_costs_what_comes_meanwhile_and_nothing_else(
-    tmp_path, small_disk
+    tmp_path, small_disk, kind
 ):
     folder, wrapper = small_disk
-    rig = rehearsal(RATE, store=str(folder))
+    rig = rehearsal(RATE, broker=kind, store=str(folder))
     said = [numbered(number)[:-1] + b',"fill":"%s"}' % (b"x" * 1000) for number in range(ALL)]
     with (
         Process(tmp_path / "r", idle(link__rate_bps=FAST_BPS), rig, wrapper=wrapper) as flight,
