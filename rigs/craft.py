@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 
 from firmware_bridge.board import Board
 from firmware_bridge.clock import Clock
-from groundlink.events import (
-    Receipt,
-)
+from groundlink.events import Receipt
 from groundlink.gateway import Gateway
 from groundlink.injector import Ack, Injector
 from groundlink.journal import Journal, StoreError

@@ -39,7 +39,7 @@ WINDOWS = (20, 200, 1000)  # messages unacknowledged at once; 20 is paho's own
 
 @pytest.mark.xfail(
     strict=True,
-    reason="0.44 to 0.48 is reached: both cores are full, and each window waits until it is on disk",
+    reason="0.44 to 0.48 is reached: both cores are full, and each window waits for the disk",
 )
 def test_throughput_is_at_least_half_of_plain_paho(tmp_path, bare):
     messages, size, rounds = 20_000, 256, 3
