@@ -36,14 +36,17 @@ class CdsEpoch:
         Raises:
             ValueError: the date is not within 1958 to 2137.
         """
-        mission_us = mission_s * 1e6
-        if not self._earliest_us <= mission_us < self._end_us:
+        self.check(mission_s)
+        ms, us = divmod(round(mission_s * 1e6) + self._epoch_us, 1000)
+        return *divmod(ms, _DAY_MS), us
+
+    def check(self, mission_s: float) -> None:
+        """Raise ValueError unless a packet can tell of this moment, within 1958 to 2137."""
+        if not self._earliest_us <= mission_s * 1e6 < self._end_us:
             raise ValueError(
                 f"{mission_s} s of mission time is before 1958 or after 2137; "
                 "the date of a packet is within"
             )
-        ms, us = divmod(round(mission_us) + self._epoch_us, 1000)
-        return *divmod(ms, _DAY_MS), us
 
     def mission_s(self, days: int, ms: int, us: int) -> float:
         """Return the mission time, s, at a date.

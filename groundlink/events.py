@@ -14,23 +14,23 @@ from groundlink.store import DropReason
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a message that came over the on-board bus is acknowledged by."""
-
-    source: str
-    kind: MessageKind
-    number: int  # of the bus's own, opaque
-    id: str = ""  # the program's own name for the message, where it gave one
-
-
-@dataclass(frozen=True, slots=True)
 class OnboardPublished:
-    """A program on board published a message; ``receipt`` acknowledges it once it is stored."""
+    """A program on board published a message, which is acknowledged once it is stored.
+
+    ``number`` is the bus's own, by which it knows the message again.
+    """
 
     source: str
     kind: MessageKind
     body: bytes
-    receipt: Receipt
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardBurst:
+    """Messages that came from programs at one moment, in their order."""
+
+    messages: tuple[OnboardPublished, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Reassembler:
         self._memory = memory
         self._held_bytes = 0
         self._partial: OrderedDict[Key, _Partial] = OrderedDict()
-        self._complete: dict[Key, None] = {}
+        self._complete: OrderedDict[Key, None] = OrderedDict()  # a dict is slow to give its first
 
     @property
     def held_bytes(self) -> int:
@@ -116,4 +116,4 @@ class Reassembler:
     def _remember(self, key: Key) -> None:
         self._complete[key] = None
         if len(self._complete) > self._memory:
-            del self._complete[next(iter(self._complete))]
+            self._complete.popitem(last=False)

@@ -3,7 +3,8 @@
 It stands before the broker, which lets programs in and carries whatever they
 say, but for their messages to the ground: the gate takes these, posts them,
 and acknowledges them itself once the store holds them for good. One thread
-has all its sockets.
+hears all its sockets; who knows what is stored answers programs at once, without
+waiting for that thread to be let run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import socket
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -24,7 +24,7 @@ from typing import NamedTuple
 from firmware_bridge.clock import Post
 from groundlink.crossing import Account, Crossing
 from groundlink.endpoint import Endpoint
-from groundlink.events import OnboardPublished, Receipt
+from groundlink.events import OnboardBurst, OnboardPublished
 from groundlink.passage import Passage, Taken, Topics
 from groundlink.topics import taken_topics
 
@@ -67,8 +67,8 @@ class Gate:
         self._crossings: dict[Crossing, None] = {}  # the oldest first
         self._numbers = count(1)
         self._owed: dict[int, _Owed] = {}
-        self._said: deque[tuple[bool, Sequence[int]]] = deque()  # whether stored, and which
-        self._woken = self._closing = False
+        self._lock = threading.Lock()  # of all that is owed, and of every crossing
+        self._closing = False
         with ExitStack() as stack:
             self._selector = stack.enter_context(closing(DefaultSelector()))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="highbay-gate-"))
@@ -100,17 +100,17 @@ class Gate:
 
     def stored(self, numbers: Sequence[int]) -> None:
         """Acknowledge messages that the store holds for good; called from any thread."""
-        self._say(True, numbers)
+        self._settle(True, numbers)
 
     def refused(self, numbers: Sequence[int]) -> None:
         """End the connections of messages that the store cannot hold: MQTT 3.1.1 has no other no.
 
         A program sends them again on its next connection.
         """
-        self._say(False, numbers)
+        self._settle(False, numbers)
 
     def close(self) -> None:
-        """Acknowledge what is stored, and end every connection; nothing is posted after this."""
+        """End every connection; nothing is posted after this."""
         if not self._closing:
             self._closing = True
             self._waker.send(b"!")
@@ -124,39 +124,19 @@ class Gate:
         local = stack.enter_context(socket.socket(socket.AF_UNIX))
         local.bind(str(self.socket_path))
         local.listen(_BACKLOG)
-        for end, hear in ((woken, self._hear_word), (inward, self._admit), (local, self._admit)):
-            end.setblocking(False)
-            self._selector.register(end, EVENT_READ, hear)
+        self._selector.register(woken, EVENT_READ, lambda *_: None)
+        for listener in (inward, local):
+            listener.setblocking(False)
+            self._selector.register(listener, EVENT_READ, self._admit)
         port: int = inward.getsockname()[1]
         return port
 
-    def _say(self, stored: bool, numbers: Sequence[int]) -> None:
-        if numbers and not self._closing:
-            self._said.append((stored, numbers))
-            if not self._woken:
-                self._woken = True
-                self._waker.send(b"!")
-
-    # From here on all is the gate's own thread.
-
-    def _live(self) -> None:
-        while not self._closing:
-            for key, mask in self._selector.select():
-                key.data(key.fileobj, mask)
-        self._settle()
-        for crossing in self._crossings:
-            crossing.end()
-
-    def _hear_word(self, woken: socket.socket, mask: int) -> None:
-        woken.recv(64)
-        self._woken = False  # before the deque is looked at: what comes later wakes us again
-        self._settle()
-
-    def _settle(self) -> None:
-        """Answer what is stored, and let programs go on that waited for it."""
-        moved: set[Account] = set()
-        while self._said:
-            stored, numbers = self._said.popleft()
+    def _settle(self, stored: bool, numbers: Sequence[int]) -> None:
+        """Answer what is stored, or is not, and let programs go on that waited for it."""
+        with self._lock:
+            if self._closing:
+                return
+            moved: set[Account] = set()
             for owed in filter(None, (self._owed.pop(number, None) for number in numbers)):
                 crossing, account, qos, number, size = owed
                 account.messages -= 1
@@ -167,8 +147,20 @@ class Gate:
                 else:
                     crossing.go_on()  # it shall know what is stored
                     crossing.end()
-        for crossing in [each for account in moved for each in account.crossings]:
-            crossing.go_on()
+            for crossing in [each for account in moved for each in account.crossings]:
+                crossing.go_on()
+
+    # From here on all is the gate's own thread.
+
+    def _live(self) -> None:
+        while not self._closing:
+            ready = self._selector.select()
+            with self._lock:
+                for key, mask in ready:
+                    key.data(key.fileobj, mask)
+        with self._lock:
+            for crossing in self._crossings:
+                crossing.end()
 
     def _admit(self, listener: socket.socket, mask: int) -> None:
         with suppress(OSError):  # it went away again, or the host has no sockets left
@@ -198,10 +190,12 @@ class Gate:
             crossing.account = account
             account.crossings.add(crossing)
         account.strays += crossing.passage.take_strays()
-        post, owed, numbers = self._post, self._owed, self._numbers
+        owed, numbers, came = self._owed, self._numbers, list[OnboardPublished]()
         for kind, body, qos, packet_number in taken:
             number = next(numbers)
             owed[number] = _Owed(crossing, account, qos, packet_number, len(body))
             account.messages += 1
             account.bytes += len(body)
-            post(OnboardPublished(program, kind, body, Receipt(program, kind, number)))
+            came.append(OnboardPublished(program, kind, body, number))
+        if came:
+            self._post(OnboardBurst(tuple(came)))

@@ -10,7 +10,7 @@ from groundlink.events import (
     CommandRejected,
     CommandReleased,
     LinkChanged,
-    Receipt,
+    OnboardPublished,
     Received,
 )
 
@@ -28,11 +28,15 @@ class Gateway(Protocol):
         """Give an authentic command to the program on board that it is for."""
         ...
 
-    def stored(self, receipts: Sequence[Receipt]) -> None:
-        """Let programs know that their messages are safe on board."""
+    def stored(self, messages: Sequence[OnboardPublished]) -> None:
+        """Acknowledge messages of programs that are safe on board."""
         ...
 
-    def refused(self, receipts: Sequence[Receipt]) -> None:
+    def tell(self) -> None:
+        """Tell programs how many of their messages are safe, where they do not know it yet."""
+        ...
+
+    def refused(self, messages: Sequence[OnboardPublished]) -> None:
         """Let programs send again what could not be stored."""
         ...
 
@@ -58,12 +62,14 @@ class NoGateway:
     def release(self, t_s: float, released: CommandReleased) -> None:
         """Give it to nobody: the payloads of a scenario hear of commands by the timeline."""
 
-    def stored(self, receipts: Sequence[Receipt]) -> None:
+    def stored(self, messages: Sequence[OnboardPublished]) -> None:
         """Tell nobody."""
 
-    def refused(self, receipts: Sequence[Receipt]) -> None:
-        """Let programs send again what could not be stored."""
-        ...
+    def tell(self) -> None:
+        """Tell nobody."""
+
+    def refused(self, messages: Sequence[OnboardPublished]) -> None:
+        """Ask nobody."""
 
     def drain(self, limit_s: float) -> None:
         """Return at once."""

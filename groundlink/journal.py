@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from groundlink.messages import Key, Message, MessageKind
+from groundlink.messages import LARGEST_SEQUENCE, Key, Message, MessageKind
 
 APPLICATION_ID = 0x48424A31  # "HBJ1", in the file's header: no other program's database
 LOCK_WAIT_S = 1.0  # a process that was killed may take a moment to be gone
@@ -29,6 +29,7 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 PRAGMA application_id = {APPLICATION_ID};
 COMMIT;
 """
+SEQUENCES_AHEAD = 1024  # that a class may use before the next one must be written down
 CHECKPOINT_PAGES = 256  # a log that grows large on a full disk could never be folded back
 # Counters have 64 bits without a sign, SQLite's integers 63: hence text.
 
@@ -50,6 +51,9 @@ class Journal(Protocol):
     def forget(self, key: Key) -> None:
         """Forget a message, durably from the next commit on."""
 
+    def is_safe(self, key: Key) -> bool:
+        """Return whether a message that was kept is durable, or forgotten."""
+
     def commit(self) -> None:
         """Return once all that was kept and forgotten is durable.
 
@@ -61,7 +65,7 @@ class Journal(Protocol):
         """Return what was kept, oldest first, as of the last commit."""
 
     def last_sequence(self, source: str, kind: MessageKind) -> int:
-        """Return the highest sequence of a class that was ever kept, or -1."""
+        """Return a sequence of a class that is at least as high as all ever kept, or -1."""
 
 
 class NoJournal:
@@ -72,6 +76,10 @@ class NoJournal:
 
     def forget(self, key: Key) -> None:
         """Forget nothing."""
+
+    def is_safe(self, key: Key) -> bool:
+        """Return True: nothing here can be lost."""
+        return True
 
     def commit(self) -> None:
         """Return at once."""
@@ -95,7 +103,10 @@ class SqliteJournal:
     ``synchronous=FULL``). What waits for the next commit stands in memory, so
     a message that is kept and forgotten in between never reaches the disk.
     After a commit that failed, `keep` tries it again before it takes more.
-    The counters are durable as soon as `advance` returns. One thread uses it.
+
+    No sequence is used twice, not even after a kill: some are set aside,
+    durably, before the first of them is, and those that a kill left are skipped. The
+    counters are durable as soon as `advance` returns. One thread uses it.
 
     Raises:
         StoreError: the file is damaged, foreign, in use, or cannot be opened.
@@ -105,8 +116,8 @@ class SqliteJournal:
         self._path = path
         self._kept: dict[Key, Message] = {}
         self._forgotten: dict[Key, None] = {}
-        self._sequences: dict[tuple[str, MessageKind], int] = {}
-        self._risen: set[tuple[str, MessageKind]] = set()  # whose last sequence is to be written
+        self._sequences: dict[tuple[str, MessageKind], int] = {}  # the last of each class
+        self._set_aside: dict[tuple[str, MessageKind], int] = {}  # up to which it may rise
         self._failed = False
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
@@ -132,20 +143,27 @@ class SqliteJournal:
         """Remember a message, durably from the next commit on.
 
         Raises:
-            StoreError: the last commit failed, and fails again; the message is not kept.
+            StoreError: the last commit failed, and fails again, or no sequences can be
+                set aside; the message is not kept.
         """
         if self._failed:
             self.commit()
-        self._kept[message.key] = message
-        of_class = message.source, message.kind
-        if message.sequence > self._sequences.get(of_class, -1):
-            self._sequences[of_class] = message.sequence
-            self._risen.add(of_class)
+        source, kind, sequence = key = message.key
+        of_class = source, kind
+        if sequence > self._sequences.get(of_class, -1):
+            if sequence > self._set_aside.get(of_class, -1):
+                self._set_aside_from(of_class, sequence)
+            self._sequences[of_class] = sequence
+        self._kept[key] = message
 
     def forget(self, key: Key) -> None:
         """Forget a message, durably from the next commit on."""
         if self._kept.pop(key, None) is None:
             self._forgotten[key] = None
+
+    def is_safe(self, key: Key) -> bool:
+        """Return whether a message that was kept is durable, or forgotten."""
+        return key not in self._kept
 
     def commit(self) -> None:
         """Return once all that was kept and forgotten is durable.
@@ -153,7 +171,7 @@ class SqliteJournal:
         Raises:
             StoreError: it is not yet; the next commit tries all of it again.
         """
-        if not (self._kept or self._forgotten or self._risen):
+        if not (self._kept or self._forgotten):
             return
         self._failed = True
         with self._transaction():
@@ -161,7 +179,6 @@ class SqliteJournal:
         self._failed = False
         self._kept.clear()
         self._forgotten.clear()
-        self._risen.clear()
 
     def messages(self) -> Iterator[Message]:
         """Return what was kept, oldest first, as of the last commit.
@@ -177,7 +194,10 @@ class SqliteJournal:
                 yield Message(MessageKind(kind), source, sequence, generated_s, body)
 
     def last_sequence(self, source: str, kind: MessageKind) -> int:
-        """Return the highest sequence of a class that was ever kept, or -1."""
+        """Return a sequence of a class that is at least as high as all ever kept, or -1.
+
+        After a kill it can be up to `SEQUENCES_AHEAD` higher.
+        """
         return self._sequences.get((source, kind), -1)
 
     def last(self, name: str) -> int:
@@ -210,6 +230,8 @@ class SqliteJournal:
         """
         try:
             self.commit()
+            with self._transaction():
+                self._write_sequences(self._sequences)  # nothing is left to be skipped
         finally:
             self._connection.close()
 
@@ -230,6 +252,19 @@ class SqliteJournal:
             raise StoreError(f"{self._path} is damaged: {' '.join(damage.split())}")
         for source, kind, last in run("SELECT source, kind, last FROM sequences"):
             self._sequences[source, MessageKind(kind)] = last
+        self._set_aside = dict(self._sequences)
+
+    def _set_aside_from(self, of_class: tuple[str, MessageKind], sequence: int) -> None:
+        last = min(sequence + SEQUENCES_AHEAD, LARGEST_SEQUENCE)
+        with self._transaction():
+            self._write_sequences({of_class: last})
+        self._set_aside[of_class] = last
+
+    def _write_sequences(self, last: Mapping[tuple[str, MessageKind], int]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)",
+            [(source, kind.value, sequence) for (source, kind), sequence in last.items()],
+        )
 
     def _write(self) -> None:
         write = self._connection.executemany
@@ -239,10 +274,6 @@ class SqliteJournal:
         )
         write(
             "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?)", map(_row, self._kept.values())
-        )
-        write(
-            "INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)",
-            [(source, kind.value, self._sequences[source, kind]) for source, kind in self._risen],
         )
 
     @contextmanager

@@ -24,7 +24,7 @@ from groundlink.events import (
     CommandReleased,
     CommandRequested,
     LinkChanged,
-    Receipt,
+    OnboardPublished,
     Received,
 )
 from groundlink.gate import Gate
@@ -55,7 +55,7 @@ from groundlink.wording import (
 CLOSE_LIMIT_S = 2.0
 PAUSE_S = 0.005  # between two looks at what is unacknowledged
 
-_CLASS = attrgetter("source", "kind")  # of a receipt
+_CLASS = attrgetter("source", "kind")
 _log = logging.getLogger(__name__)
 
 
@@ -185,20 +185,26 @@ class MqttGateway:
             case Forward(payload=name, arguments=arguments) if name in self._programs:
                 self._programs[name].command(released.request_id.hex(), arguments)
 
-    def stored(self, receipts: Sequence[Receipt]) -> None:
-        """Acknowledge messages on the on-board bus, and tell their programs the counts."""
+    def stored(self, messages: Sequence[OnboardPublished]) -> None:
+        """Acknowledge messages on the on-board bus."""
         if not self._open:
             return
         if self.gate is not None:
-            self.gate.stored([receipt.number for receipt in receipts])
-        for (source, kind), count in Counter(map(_CLASS, receipts)).items():
+            self.gate.stored([message.number for message in messages])
+        for (source, kind), count in Counter(map(_CLASS, messages)).items():
             if source in self._programs:
                 self._programs[source].stored(kind, count)
 
-    def refused(self, receipts: Sequence[Receipt]) -> None:
+    def tell(self) -> None:
+        """Tell programs how many of their messages are stored since the bus came up."""
+        if self._open:
+            for end in self._programs.values():
+                end.tell()
+
+    def refused(self, messages: Sequence[OnboardPublished]) -> None:
         """Let programs send again what the store could not take, on their next connection."""
         if self._open and self.gate is not None:
-            self.gate.refused([receipt.number for receipt in receipts])
+            self.gate.refused([message.number for message in messages])
 
     def drain(self, limit_s: float) -> None:
         """Wait until both brokers have acknowledged all that was said."""

@@ -154,8 +154,9 @@ class TelemetryCodec:
             ValueError: it cannot be sent: it is too long, its source has no address,
                 its time no date in 1958 to 2137, or it is a report of no known type.
         """
-        self.addresses.apid(message.source)
-        self._epoch.segments(message.generated_s)
+        if message.source not in self._counts:
+            self.addresses.apid(message.source)  # which says who has one
+        self._epoch.check(message.generated_s)
         return self._packing.count(message)
 
     def frame_length(self, message: Message, index: int) -> int:

@@ -41,6 +41,7 @@ class ProgramEnd:
         self.strays = 0  # things said that are nothing
         self._program, self._post = program, post
         self._stored: Counter[MessageKind] = Counter()
+        self._untold: set[MessageKind] = set()  # of which more are stored than was said
         self._state, self._changes = "", 0
         self._commands: deque[str] = deque(maxlen=MOST_COMMANDS)  # not reported on yet
         self._command_topic = program_command_topic(satellite, program)
@@ -59,9 +60,16 @@ class ProgramEnd:
         self.client.publish(self._command_topic, command_envelope(command_id, arguments))
 
     def stored(self, kind: MessageKind, count: int) -> None:
-        """Say how many messages of a kind are stored, with so many more."""
+        """Count so many more messages of a kind that are stored."""
         self._stored[kind] += count
-        self.client.publish(self._stored_topic, stored_envelope(kind, self._stored[kind]))
+        self._untold.add(kind)
+
+    def tell(self) -> None:
+        """Say how many messages of each kind are stored, where that is not said yet."""
+        for kind in MessageKind:
+            if kind in self._untold:
+                self.client.publish(self._stored_topic, stored_envelope(kind, self._stored[kind]))
+        self._untold.clear()
 
     def _hear_state(self, arrival: Arrival) -> None:
         """Take what a program says of itself, where it says something else than before."""

@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from groundlink.access import User
@@ -107,6 +108,7 @@ def raw_command_topic(satellite: str) -> str:
     return f"onb/{VERSION}/{_name(satellite)}/obc/tcraw"
 
 
+@lru_cache(maxsize=1024)
 def ground_topic(satellite: str, source: str, kind: MessageKind) -> str:
     """Return where messages of a source are published on the ground.
 

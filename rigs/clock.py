@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 import time
+from contextlib import suppress
 
 
 class VirtualClock:
@@ -35,7 +36,7 @@ class WallClock:
         """Start at mission time zero with the first look at the clock."""
         self._rate = rate
         self._start_s: float | None = None
-        self._interrupted = threading.Event()
+        self._interruptions: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def now_s(self) -> float:
         """Return the mission time that the host's clock stands for."""
@@ -47,13 +48,15 @@ class WallClock:
     def wait_until(self, t_s: float) -> float:
         """Wait for ``t_s``, an interruption or a quarter of a second, whatever comes first."""
         left_s = (t_s - self.now_s()) / self._rate
-        if left_s > 0.0 and self._interrupted.wait(min(left_s, self.LONGEST_WAIT_S)):
-            self._interrupted.clear()
+        if left_s > 0.0:
+            with suppress(queue.Empty):
+                self._interruptions.get(timeout=min(left_s, self.LONGEST_WAIT_S))
         return self.now_s()
 
     def interrupt(self) -> None:
         """Let a wait end at once."""
-        self._interrupted.set()
+        if self._interruptions.empty():  # one is enough
+            self._interruptions.put(None)
 
 
 def host_seconds() -> float:

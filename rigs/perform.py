@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from typing_extensions import assert_never
 
@@ -61,12 +61,15 @@ FRAMES = (ScheduleFrame, Transmit, Received)
 
 def perform_all(rig: Rig, t_s: float, actions: Iterable[Action]) -> None:
     """Take down each action and do it, and then what follows from it at once."""
+    write = rig.records.write
     for action in actions:
-        rig.records.write(t_s, action)
-        perform_all(rig, t_s, _do(rig, t_s, action))
+        write(t_s, action)
+        following = _do(rig, t_s, action)
+        if following:
+            perform_all(rig, t_s, following)
 
 
-def _do(rig: Rig, t_s: float, action: Action) -> Iterable[Action]:
+def _do(rig: Rig, t_s: float, action: Action) -> Sequence[Action]:
     """Do what an action says; return what follows from it at once."""
     if isinstance(action, FRAMES):  # the most frequent ones
         return _do_for_link(rig, t_s, action)
@@ -106,7 +109,7 @@ def _do(rig: Rig, t_s: float, action: Action) -> Iterable[Action]:
 
 def _do_for_link(
     rig: Rig, t_s: float, action: LinkAction | CommandRejected | SetDownlinkPriority
-) -> Iterable[Action]:
+) -> Sequence[Action]:
     match action:
         case ScheduleFrame(at_s=at_s, token=token):
             rig.timeline.post(FrameLeft(token), at_s)
@@ -117,6 +120,7 @@ def _do_for_link(
         case Received():
             rig.gateway.announce(t_s, action)
             rig.archive.keep(action)
+            rig.acknowledge_received()
         case ScheduleLook(at_s=at_s, event=event):
             rig.timeline.post(event, at_s)
         case ScheduleContact(contact=contact):
@@ -144,7 +148,7 @@ def _do_for_link(
     return ()
 
 
-def _housekeeping(rig: Rig, t_s: float, state: Housekeeping) -> Iterable[Action]:
+def _housekeeping(rig: Rig, t_s: float, state: Housekeeping) -> Sequence[Action]:
     """Send the state of the satellite home, unless there is no bus to do it."""
     if not state.mode.bus_on:
         return ()

@@ -18,7 +18,9 @@ from groundlink.events import (
     Dropped,
     FrameArrived,
     FrameLeft,
+    LinkAction,
     LinkEvent,
+    OnboardBurst,
     OnboardPublished,
     ProgramReport,
     ProgramState,
@@ -32,14 +34,16 @@ from groundlink.store import DropReason
 from payloads.events import (
     SatelliteEvent,
 )
-from rigs.craft import Rig
+from rigs.clock import host_seconds
+from rigs.craft import Rig, Unsure
 from rigs.errors import RigError
 from rigs.events import FlightEnded, StoreResumed, SunlightChanged
 from rigs.perform import Action, offer, perform_all
 
 DRAIN_LIMIT_S = 2.0  # host seconds that a broker has for what is on its way at the end
 YOUNG_OBJECTS = 50_000  # before a look for garbage
-MOST_RECEIPTS = 128  # messages of programs that wait for one write to the store
+TELL_EVERY_S = 0.1  # host seconds, at least: what nobody waits for
+MOST_UNSURE = 128  # messages of programs that wait for one write to the store
 
 
 def run(rig: Rig) -> None:
@@ -87,12 +91,12 @@ def _resume(rig: Rig) -> Iterable[Action]:
 def finish(rig: Rig) -> None:
     """Write down the state at the end of a flight, and check that the link's accounts close."""
     t_s = rig.timeline.now_s
-    for published in rig.timeline.take(OnboardPublished):  # what came before the end is on board
-        rig.records.write(t_s, published)
-        perform_all(rig, t_s, _publish(rig, t_s, cast("OnboardPublished", published)))
+    for burst in rig.timeline.take(OnboardBurst):  # what came before the end is on board
+        perform_all(rig, t_s, _publish_all(rig, t_s, cast("OnboardBurst", burst).messages))
     perform_all(rig, t_s, rig.session.finish(t_s))
     rig.save()
     rig.archive.close()
+    rig.gateway.tell()
     rig.gateway.drain(DRAIN_LIMIT_S)
     rig.records.write(t_s, rig.satellite.housekeeping(t_s))
     rig.records.write(t_s, rig.session.counts)
@@ -128,9 +132,13 @@ def _next(rig: Rig) -> tuple[float, object] | None:
 def _keep(rig: Rig) -> None:
     """Let what happened be on disk, and then what is stored on board."""
     rig.records.flush()
-    rig.archive.flush()
     if rig.unsaved:
         rig.save()
+    now_s = host_seconds()
+    if now_s - rig.told_s >= TELL_EVERY_S:
+        rig.told_s = now_s
+        rig.archive.flush()
+        rig.gateway.tell()
 
 
 def _decide(rig: Rig, t_s: float, event: object) -> Iterable[Action]:
@@ -152,8 +160,8 @@ def _decide(rig: Rig, t_s: float, event: object) -> Iterable[Action]:
             | AccountDue()
         ):
             return _react(rig, t_s, event)
-        case OnboardPublished():
-            return _publish(rig, t_s, event)
+        case OnboardBurst(messages=messages):
+            return _publish_all(rig, t_s, messages)
         case CommandRequested():
             return _request(rig, t_s, event)
         case ProgramState():
@@ -178,13 +186,28 @@ def _react(rig: Rig, t_s: float, event: LinkEvent) -> Iterable[Action]:
         return ()
 
 
-def _publish(rig: Rig, t_s: float, published: OnboardPublished) -> Iterable[Action]:
-    """Store what a program on board published; it is acknowledged once that is durable."""
-    actions = offer(rig, t_s, rig.downlink.published(t_s, published))
-    failed = any(isinstance(a, Dropped) and a.reason is DropReason.STORE_FAILED for a in actions)
-    (rig.unstored if failed else rig.receipts).append(published.receipt)
-    if len(rig.receipts) >= MOST_RECEIPTS:
+def _publish_all(rig: Rig, t_s: float, messages: Iterable[OnboardPublished]) -> Iterable[Action]:
+    """Store what programs on board published; it is acknowledged once that is durable."""
+    if len(rig.unsure) >= MOST_UNSURE:  # of earlier ones, which by now may be on the ground
         rig.save()
+    actions: list[Action] = []
+    for published in messages:
+        rig.records.write(t_s, published)
+        actions += _publish(rig, t_s, published)
+    return actions
+
+
+def _publish(rig: Rig, t_s: float, published: OnboardPublished) -> list[LinkAction]:
+    message = rig.downlink.published(t_s, published)
+    actions = offer(rig, t_s, message)
+    failed = actions and any(
+        isinstance(action, Dropped) and action.reason is DropReason.STORE_FAILED
+        for action in actions
+    )
+    if failed:
+        rig.unstored.append(published)
+    else:
+        rig.unsure.append(Unsure(message.key, published))
     return actions
 
 

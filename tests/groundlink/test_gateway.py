@@ -91,8 +91,7 @@ def test_what_a_program_publishes_is_posted_with_a_receipt(host, tracker):
     tracker.client.publish(f"{TOPIC}/tm", b"any\x00bytes")
     event = host.next(OnboardPublished)
     assert (event.source, event.kind, event.body) == (TRACKER, TM, b"any\x00bytes")
-    assert (event.receipt.source, event.receipt.kind) == (TRACKER, TM)
-    host.gateway.stored([event.receipt])
+    host.gateway.stored([event])
 
 
 def test_a_program_hears_how_many_of_its_messages_are_stored(host, tracker):
@@ -101,9 +100,11 @@ def test_a_program_hears_how_many_of_its_messages_are_stored(host, tracker):
     tracker.client.publish(f"{TOPIC}/ev", b"y")
     events = [host.next(OnboardPublished) for _ in range(4)]
     tracker.hears_nothing_more()
-    host.gateway.stored([event.receipt for event in events[:2]])
+    host.gateway.stored(events[:2])
+    host.gateway.tell()
     assert json.loads(tracker.next().payload) == {"v": 1, "kind": "tm", "stored": 2}
-    host.gateway.stored([event.receipt for event in events[2:]])
+    host.gateway.stored(events[2:])
+    host.gateway.tell()
     counts = [json.loads(tracker.next().payload) for _ in range(2)]
     assert {"v": 1, "kind": "tm", "stored": 3} in counts
     assert {"v": 1, "kind": "ev", "stored": 1} in counts
@@ -113,7 +114,7 @@ def test_a_program_hears_that_its_message_is_stored_by_the_acknowledgement_too(h
     tracker.client.publish(f"{TOPIC}/tm", b"x")
     event = host.next(OnboardPublished)
     assert tracker.client.unacknowledged == 1
-    host.gateway.stored([event.receipt])
+    host.gateway.stored([event])
     assert tracker.client.flush(f"{TOPIC}/state", b"{}", LIMIT_S)
 
 
@@ -316,7 +317,7 @@ def test_a_killed_onboard_broker_takes_no_message_with_it(mosquitto_installed, t
             os.kill(buses.onboard.process_id, signal.SIGKILL)
             for n in range(100, 200):
                 program.publish(f"{TOPIC}/tm", b"%d" % n)
-            host.gateway.stored([event.receipt for event in before])
+            host.gateway.stored(before)
             bodies = {event.body for event in before}
             while len(bodies) < 200:
                 bodies |= set(host.store(1, TRACKER, TM))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundlink.journal import NO_JOURNAL, SqliteJournal, StoreError
+from groundlink.journal import NO_JOURNAL, SEQUENCES_AHEAD, SqliteJournal, StoreError
 from groundlink.messages import LARGEST_SEQUENCE, Message, MessageKind
 
 TELEMETRY, PRODUCT = MessageKind.TELEMETRY, MessageKind.PRODUCT
@@ -99,6 +99,41 @@ def test_a_sequence_counts_although_its_message_left_at_once(path):
         assert journal.last_sequence("pi", TELEMETRY) == 7
 
 
+def test_no_sequence_is_used_twice_although_nothing_of_it_was_committed(path):
+    with SqliteJournal(path) as journal:
+        journal.keep(message(7))
+        journal.forget(message(7).key)
+        journal.keep(message(8))
+        found = after_a_crash(path)
+    with SqliteJournal(found) as journal:
+        assert list(journal.messages()) == []
+        assert 8 <= journal.last_sequence("pi", TELEMETRY) <= 7 + SEQUENCES_AHEAD
+        assert journal.last_sequence("pi", PRODUCT) == -1
+    with SqliteJournal(path) as journal:
+        assert journal.last_sequence("pi", TELEMETRY) == 8
+
+
+def test_the_last_sequences_of_all_can_be_set_aside(path):
+    with SqliteJournal(path) as journal:
+        journal.keep(message(LARGEST_SEQUENCE - 1))
+        journal.keep(message(LARGEST_SEQUENCE))
+        found = after_a_crash(path)
+    with SqliteJournal(found) as journal:
+        assert journal.last_sequence("pi", TELEMETRY) == LARGEST_SEQUENCE
+
+
+def test_a_message_is_safe_once_it_is_committed_or_forgotten(path):
+    with SqliteJournal(path) as journal:
+        journal.keep(message(0))
+        journal.keep(message(1))
+        assert not journal.is_safe(message(0).key)
+        journal.forget(message(0).key)
+        assert journal.is_safe(message(0).key)
+        assert not journal.is_safe(message(1).key)
+        journal.commit()
+        assert journal.is_safe(message(1).key)
+
+
 def test_a_counter_of_64_bits_is_durable_at_once(path):
     with SqliteJournal(path) as journal:
         assert journal.last("uplink") == 0
@@ -124,6 +159,7 @@ def test_no_journal_remembers_nothing():
     NO_JOURNAL.commit()
     assert list(NO_JOURNAL.messages()) == []
     assert NO_JOURNAL.last_sequence("pi", TELEMETRY) == -1
+    assert NO_JOURNAL.is_safe(message(0).key)
 
 
 # A file that is not what it should be.

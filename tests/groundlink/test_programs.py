@@ -69,12 +69,18 @@ def test_a_program_is_told_of_the_bus_and_of_nothing_else(tmp_path, isolation, m
     assert set(told) - set_by_the_shell_and_python == {"PATH", "LANG"}
 
 
-def test_a_program_has_a_directory_a_session_and_no_input_of_its_own(tmp_path, isolation):
-    code = "import os, sys; print(os.getcwd()); print(repr(sys.stdin.read())); print(os.getsid(0))"
-    _, said = python(tmp_path, isolation, code)
-    directory, read, session = said.splitlines()
-    assert (directory, read) == (str(tmp_path / TRACKER), "''")
-    assert session != str(os.getsid(0))
+def test_a_program_has_a_directory_and_no_input_of_its_own(tmp_path, isolation):
+    _, said = python(
+        tmp_path, isolation, "import os, sys; print(os.getcwd()); print(repr(sys.stdin.read()))"
+    )
+    assert said.splitlines() == [str(tmp_path / TRACKER), "''"]
+
+
+def test_a_program_has_a_session_of_its_own(tmp_path, isolation):
+    program = Program(TRACKER, ("sleep", "600"), isolation)
+    socket_path = tmp_path / "socket" if isolation is Isolation.NAMESPACE else None
+    with RunningProgram(program, NOWHERE, socket_path, SATELLITE, tmp_path) as running:
+        assert os.getsid(running.process_id) == running.process_id
 
 
 def test_a_program_s_status_is_kept_and_said(tmp_path, isolation, caplog):

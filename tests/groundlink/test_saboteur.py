@@ -49,7 +49,8 @@ class Flight:
             while len(events) < AT_ONCE and not self.host.posted.empty():
                 events.append(self.host.posted.get())
             came = [each for each in events if isinstance(each, OnboardPublished)]
-            self.host.gateway.stored([each.receipt for each in came])
+            self.host.gateway.stored(came)
+            self.host.gateway.tell()
             self.came += came
             self.states += [each for each in events if not isinstance(each, OnboardPublished)]
 

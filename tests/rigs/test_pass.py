@@ -6,7 +6,7 @@ from itertools import pairwise
 from flights import EMULATION, sheet
 from wiring import NO_JOBS
 
-from groundlink.events import OnboardPublished, Receipt
+from groundlink.events import OnboardBurst, OnboardPublished
 from groundlink.messages import MessageKind
 from rigs.build import Options, build
 from rigs.flight import read_back
@@ -25,9 +25,7 @@ FULL, MORE = 10, 20  # images that a pass can carry, and more
 
 def flown(folder, images):
     """Fly one pass with so many images waiting, and return its numbers."""
-    image = OnboardPublished(
-        "pi", MessageKind.PRODUCT, bytes(IMAGE_BYTES), Receipt("pi", MessageKind.PRODUCT, 0)
-    )
+    image = OnboardBurst((OnboardPublished("pi", MessageKind.PRODUCT, bytes(IMAGE_BYTES), 0),))
     mission = sheet(
         horizon_s=1300.0,
         housekeeping_s=2000.0,

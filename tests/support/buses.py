@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundlink.broker import Broker, open_broker
 from groundlink.endpoint import Endpoint
-from groundlink.events import OnboardPublished
+from groundlink.events import OnboardBurst, OnboardPublished
 from groundlink.gate import Gate
 from groundlink.messages import MessageKind
 from groundlink.mqtt_gateway import MqttGateway
@@ -52,6 +52,16 @@ def open_buses(
         yield Buses(onboard, ground)
 
 
+def one_by_one(take):
+    """Return a post that hands over the messages of a burst one by one."""
+
+    def post(event: object, at_s: float | None = None) -> None:
+        for each in event.messages if isinstance(event, OnboardBurst) else [event]:
+            take(each)
+
+    return post
+
+
 class Host:
     """The flight's side of a gateway: it hears what is posted, and stores what it is given."""
 
@@ -63,7 +73,7 @@ class Host:
             buses.on_ground(Role.HOST),
             SATELLITE,
             programs,
-            lambda event, at_s=None: self.posted.put(event),
+            one_by_one(self.posted.put),
         )
 
     def door(self, program: str) -> Endpoint:
@@ -89,7 +99,8 @@ class Host:
             if isinstance(event, kind):
                 return event
             if isinstance(event, OnboardPublished):
-                self.gateway.stored([event.receipt])
+                self.gateway.stored([event])
+                self.gateway.tell()
 
     def store(self, number: int, source: str, kind: MessageKind) -> list[bytes]:
         """Store all messages that come until ``number`` of a class are; return those."""
@@ -97,7 +108,8 @@ class Host:
         while len(bodies) < number:
             event = self.posted.get(timeout=LIMIT_S)
             if isinstance(event, OnboardPublished):
-                self.gateway.stored([event.receipt])
+                self.gateway.stored([event])
+                self.gateway.tell()
                 if (event.source, event.kind) == (source, kind):
                     bodies.append(event.body)
         return bodies
