@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING
 
 from firmware_bridge.board import BoardError
 from firmware_bridge.boards.profile import BoardProfile, shipped_profile_text
-from payloads.computer import PayloadComputer
 from payloads.governor import Governor, TripPoint
 from payloads.jobs import JobStream
-from payloads.power import Battery, Eps, Panel, Ramp, SolarArray
-from payloads.rules import ComputerRules
-from payloads.satellite import Breaker, Bus, BusLoads, Satellite
-from payloads.thermal import ZERO_CELSIUS_K, Die, Radiator, ThermalStar
-from rigs.environment.orbit import Orbit
-from rigs.environment.passes import Station, station_named
-from rigs.environment.tape import EnvironmentTape, build_tape
+from rigs.environment.tape import EnvironmentTape
 from rigs.reading import Sheet, checked
-from rigs.scenario import FACING, InputTable, PayloadTable, Scenario
+from rigs.scenario import InputTable, PayloadTable
 from rigs.shipped import parse
 
 if TYPE_CHECKING:
@@ -30,32 +23,8 @@ if TYPE_CHECKING:
     from payloads.model import ModelFile
     from payloads.scene import Camera
 
-EARTH_RADIUS_KM = 6371.0  # mean; for the angle under which a radiator sees the Earth
-WAKE_FRACTION = 0.01  # of the battery: where an empty bus wakes [assumed]
 MOST_JOBS = 300_000  # of a payload in one flight
 SHIPPED_MODELS = resources.files("payloads") / "models"
-
-
-def environment(sheet: Sheet) -> EnvironmentTape:
-    """Return what the sky does to the mission.
-
-    Raises:
-        ScenarioError: there is no such orbit or station.
-    """
-    scenario = sheet.scenario
-    stations = [_station(sheet, i) for i in range(len(scenario.stations))]
-    try:
-        orbit = _orbit(scenario)
-        return build_tape(
-            orbit, scenario.start, scenario.horizon_s, stations, scenario.radiation.activity
-        )
-    except ValueError as error:
-        table = scenario.orbit
-        path, value = ("orbit.tle", table.tle) if table.tle else ("orbit", _ABSENT)
-        raise sheet.error(path, value, str(error)) from error
-
-
-_ABSENT: dict[str, object] = {}  # a whole table, which messages do not repeat
 
 
 def profile(sheet: Sheet, name: str) -> BoardProfile:
@@ -107,42 +76,6 @@ def job_streams(sheet: Sheet, name: str) -> tuple[JobStream, ...]:
         )
         for jobs in table.jobs
     )
-
-
-def satellite(
-    scenario: Scenario, tape: EnvironmentTape, boards: Mapping[str, BoardProfile]
-) -> Satellite:
-    """Return the satellite under the sky of ``tape``."""
-    computers = {
-        name: PayloadComputer(name, _computer_rules(table), governor(table, boards[name]))
-        for name, table in scenario.payloads.items()
-    }
-    array, radiator, battery = scenario.array, _radiator(scenario), _battery(scenario)
-    panels = tuple(Panel(p.area_m2, FACING.get(p.facing)) for p in array.panels)
-    power_w = SolarArray(panels, array.efficiency, array.packing, array.conversion).power_w(
-        tape.sun_w_m2
-    )
-    earth_radii = 1.0 + tape.altitude_km / EARTH_RADIUS_KM
-    heat_w = radiator.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2, earth_radii)
-    dies = tuple(_die(table, boards[name]) for name, table in scenario.payloads.items())
-    knots_s = tape.knots_s.tolist()
-    bus = Bus(
-        battery=battery,
-        eps=Eps(
-            **scenario.eps.model_dump(),
-            empty_v=battery.voltage_v(0.0),
-            wake_v=battery.voltage_v(WAKE_FRACTION * battery.capacity_j),
-        ),
-        loads=BusLoads(**scenario.loads.model_dump()),
-        breaker=Breaker(**scenario.breaker.model_dump()),
-        star=ThermalStar(dies, radiator),
-        array_w=Ramp(knots_s, power_w.tolist()),
-        absorbed_w=Ramp(knots_s, heat_w.tolist()),
-        housekeeping_s=scenario.housekeeping_s,
-        start_charge_j=scenario.battery.charge_fraction * battery.capacity_j,
-        start_k=scenario.radiator.start_c + ZERO_CELSIUS_K,
-    )
-    return Satellite(bus, computers)
 
 
 def governor(table: PayloadTable, board: BoardProfile) -> Governor:
@@ -288,59 +221,3 @@ def _shipped_models() -> set[str]:
     return {
         f.name.removesuffix(".onnx") for f in SHIPPED_MODELS.iterdir() if f.name.endswith(".onnx")
     }
-
-
-def _orbit(scenario: Scenario) -> Orbit:
-    table = scenario.orbit
-    if table.tle is not None:
-        return Orbit.from_tle(*table.tle)
-    elements = table.model_dump(exclude={"tle"})
-    return Orbit.from_elements(scenario.start, **elements)
-
-
-def _station(sheet: Sheet, i: int) -> Station:
-    said = sheet.scenario.stations[i]
-    try:
-        return station_named(said) if isinstance(said, str) else Station(**said.model_dump())
-    except ValueError as error:
-        value = said if isinstance(said, str) else _ABSENT
-        raise sheet.error(f"stations[{i}]", value, str(error)) from error
-
-
-def _computer_rules(table: PayloadTable) -> ComputerRules:
-    return ComputerRules(
-        table.queue_length,
-        table.watchdog_s,
-        table.off_s,
-        table.reload_every_s,
-        streams=tuple(dict.fromkeys(jobs.name for jobs in table.jobs)),
-        models=tuple(Path(model).name for model in (table.model, *table.models)),
-        stopped=frozenset(jobs.name for jobs in table.jobs if not jobs.running),
-    )
-
-
-def _die(table: PayloadTable, board: BoardProfile) -> Die:
-    if table.die is not None:
-        return Die(table.die.capacity_j_per_k, table.die.resistance_k_per_w)
-    return Die(board.die.capacity_j_per_k.value, board.die.resistance_k_per_w.value)
-
-
-def _radiator(scenario: Scenario) -> Radiator:
-    table = scenario.radiator
-    return Radiator(
-        table.area_m2,
-        table.emissivity,
-        table.absorptivity,
-        table.capacity_j_per_k,
-        FACING[table.facing],
-    )
-
-
-def _battery(scenario: Scenario) -> Battery:
-    table = scenario.battery
-    return Battery(
-        table.capacity_wh,
-        table.charge_efficiency,
-        table.discharge_efficiency,
-        tuple((fraction, volts) for fraction, volts in table.ocv),
-    )

@@ -28,6 +28,7 @@ from payloads.model import ModelFile
 from payloads.null_work import NullWork
 from rigs import assemble, spacelink
 from rigs.archive import Archive
+from rigs.bus import satellite
 from rigs.clock import VirtualClock, WallClock
 from rigs.commanding import Commanding
 from rigs.craft import Rig
@@ -41,6 +42,7 @@ from rigs.records import Recorder
 from rigs.replay import Injection
 from rigs.rig import RigTable
 from rigs.scenario import Scenario
+from rigs.sky import environment
 from rigs.spacelink import Trust
 from rigs.timeline import Timeline
 
@@ -76,7 +78,7 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
     """
     scenario = sheet.scenario
     profiles = {name: assemble.profile(sheet, name) for name in scenario.payloads}
-    tape = assemble.environment(sheet)
+    tape = environment(sheet)
     models = {name: assemble.models(sheet, name) for name in scenario.payloads}
     clock: Clock = WallClock(options.rig.rate) if options.rig.rate else VirtualClock()
     timeline = Timeline(clock)
@@ -95,7 +97,7 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
         yield Rig(
             clock=clock,
             timeline=timeline,
-            satellite=assemble.satellite(scenario, tape, profiles),
+            satellite=satellite(scenario, tape, profiles),
             boards={
                 name: EmulatedBoard(name, profiles[name], works[name], timeline.post)
                 for name in works

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rigs.assemble import environment
 from rigs.environment.passes import with_shipped
 from rigs.environment.profile import profiles
 from rigs.errors import ScenarioError
@@ -15,6 +14,7 @@ from rigs.passes.chart import plot_svg
 from rigs.passes.plan import ContactPlan
 from rigs.passes.table import show
 from rigs.reading import Sheet
+from rigs.sky import environment
 from rigs.spacelink import contacts
 
 

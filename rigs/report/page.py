@@ -45,6 +45,7 @@ from rigs.report.provenance import board_numbers, origins
 from rigs.report.verdicts import MEANING, verdicts
 from rigs.report.worldmap import Mark, Track, WorldMap, place_words, world_map
 from rigs.scenario import Scenario
+from rigs.sky import environment
 
 RECORDS, SCENARIO, PRODUCTS, REPORT = "records.jsonl", "scenario.toml", "products", "report.html"
 MOST_FAULTS = 500  # rows of the table; the rest is counted
@@ -68,7 +69,7 @@ class _Flight:
         history = History(read_records(folder / RECORDS))
         try:
             sheet = read_scenario(str(folder / SCENARIO))
-            tape, boards = assemble.environment(sheet), _boards(sheet)
+            tape, boards = environment(sheet), _boards(sheet)
         except ScenarioError:
             return cls(folder, summary, history)
         return cls(folder, summary, history, sheet.scenario, tape, boards)

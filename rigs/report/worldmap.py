@@ -18,8 +18,9 @@ from payloads.scene import EARTH_JPEG
 from rigs.environment.passes import station_named
 from rigs.environment.radiation import load_trapped_protons
 from rigs.environment.tape import EnvironmentTape
+from rigs.orbit_tables import StationTable
 from rigs.report.history import Floats, Span
-from rigs.scenario import Scenario, StationTable
+from rigs.scenario import Scenario
 
 STEP_S = 60.0  # along the track: 3.8° on the globe, whose bow is 0.03° off the straight line
 MOST_STEPS = 12_000

@@ -27,15 +27,15 @@ from payloads.events import (
 )
 from payloads.jobs import JobLost, Released
 from payloads.power import EpsMode
-from rigs.assemble import environment
 from rigs.environment.faults import exposure_per_cm2
 from rigs.environment.radiation import GALACTIC_PER_CM2_S
 from rigs.errors import ScenarioError
 from rigs.events import FlightEnded, FlightStarted
 from rigs.flight import fly as fly_to_folder
 from rigs.records import read_records
-from rigs.scenario import FACING, Scenario
-from rigs.tables import Table
+from rigs.scenario import Scenario
+from rigs.sky import environment
+from rigs.tables import FACING, Table
 
 EXCEPTIONS = {  # keys that no flight can show, each with its reason
     "description": "only a reader of the file or the report sees it",
