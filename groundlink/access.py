@@ -7,10 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_EXAMPLE = (
-    "Listen('192.0.2.1', 8883, certificate=Path('broker.pem'), key=Path('broker.key'), "
-    "ca=Path('ca.pem'))"
-)
+_FILES = {"certificate": "broker.pem", "key": "broker.key", "ca": "ca.pem"}  # as an example
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +62,25 @@ class Listen:
             if path is None:
                 raise ValueError(
                     f"a broker that listens at {self.address}:{self.port} needs TLS with client "
-                    f"certificates and has no {part}; write {_EXAMPLE}"
+                    f"certificates and has no {part}; {_for_example(part)}"
                 )
             if not path.is_file() or not str(path).isprintable():
-                raise ValueError(f"the broker's {part} {path} is not a file; write {_EXAMPLE}")
+                raise ValueError(
+                    f"the broker's {part} {str(path)!r} is not a file; {_for_example(part)}"
+                )
         try:
             ipaddress.ip_address(self.address)
         except ValueError as error:
-            raise ValueError(f"{self.address!r} is no IP address; write {_EXAMPLE}") from error
+            example = 'for example address = "192.0.2.1"'
+            raise ValueError(f"{self.address!r} is no IP address; {example}") from error
         if not 1 <= self.port <= 65535:
-            raise ValueError(f"port {self.port} is outside 1..65535; write {_EXAMPLE}")
+            raise ValueError(f"port {self.port} is outside 1..65535; for example port = 8883")
 
     @property
     def files(self) -> dict[str, Path | None]:
         """Return the three files by what they are."""
         return {"certificate": self.certificate, "key": self.key, "ca": self.ca}
+
+
+def _for_example(part: str) -> str:
+    return f'for example {part} = "{_FILES[part]}"'

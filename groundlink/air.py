@@ -174,7 +174,7 @@ class Air:
         crossed = self._downlink.cross(frame, air.began_s, rate_bps, contact.frame_loss)
         dropped = self._ledger.sent(stored, crossed, air, crossed is frame)
         if crossed is None:
-            return [*self._ends.forget(dropped)]
+            return [*self._ends.lose(dropped)]
         return [Transmit(crossed, left_s + self._light_s(contact, left_s))]
 
     def _stop_down(self, t_s: float, contact: Contact) -> list[LinkAction]:

@@ -27,23 +27,25 @@ else:
     import tomli as tomllib
 
 ACK_LIMIT_S = 5.0
+_CREDENTIALS = (("username", "password"), ("operator_username", "operator_password"))
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFile:
     """What `session.toml` says of a mission in flight: where its bench and its operators turn.
 
-    ``username`` and ``password`` are those of the bench. ``ca``,
-    ``certificate`` and ``key`` are paths, for a broker on another machine.
+    ``username`` and ``password`` are those of the bench; a broker that lets
+    everybody in needs none. ``ca``, ``certificate`` and ``key`` are paths, for
+    a broker on another machine.
     """
 
     url: str
-    username: str
-    password: str = field(repr=False)
     rig: str
     satellite: str
-    operator_username: str
-    operator_password: str = field(repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    operator_username: str = ""
+    operator_password: str = field(default="", repr=False)
     ca: str = ""
     certificate: str = ""
     key: str = ""
@@ -52,8 +54,8 @@ class SessionFile:
     def of(cls, bench: Endpoint, operator: Endpoint, rig: str, satellite: str) -> SessionFile:
         """Return what lets people in by two endpoints of the ground bus."""
         files = [str(path or "") for path in (bench.ca, bench.certificate, bench.key)]
-        names = bench.username, bench.password, rig, satellite
-        return cls(bench.url, *names, operator.username, operator.password, *files)
+        names = bench.username, bench.password, operator.username, operator.password
+        return cls(bench.url, rig, satellite, *names, *files)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -85,8 +87,12 @@ class SessionFile:
         names = [item.name for item in fields(cls) if item.default is MISSING]
         known = {item.name for item in fields(cls)}
         texts = all(isinstance(value, str) for value in content.values())
-        if not (texts and set(names) <= content.keys() <= known):
-            raise ValueError(f"{path} is not a session file: it needs exactly {', '.join(names)}")
+        in_pairs = all((user in content) == (word in content) for user, word in _CREDENTIALS)
+        if not (texts and in_pairs and set(names) <= content.keys() <= known):
+            raise ValueError(
+                f"{path} is not a session file: it needs {', '.join(names)}, and each user name "
+                "with its password, or neither"
+            )
         return cls(**content)
 
     def write(self, path: Path) -> None:
@@ -95,8 +101,14 @@ class SessionFile:
         unfinished.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with open(os.open(unfinished, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(tomli_w.dumps({k: v for k, v in asdict(self).items() if v}))
+            file.write(tomli_w.dumps(self._said()))
         unfinished.replace(path)
+
+    def _said(self) -> dict[str, str]:
+        """Return what there is to say; a user's password also where it is empty."""
+        said: dict[str, str] = asdict(self)
+        needed = {word for user, word in _CREDENTIALS if said[user]}
+        return {key: value for key, value in said.items() if value or key in needed}
 
 
 class MqttBench:

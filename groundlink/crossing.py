@@ -51,6 +51,7 @@ class Crossing:
     ) -> None:
         self.passage, self.account = passage, Account()
         self.ended = False
+        self.last = 0  # the gate's number for the last message that was taken
         self._near, self._far = near, socket.socket()
         self._broker, self._selector, self._take = broker, selector, take
         self._near_gone = self._far_gone = self._reached = False

@@ -24,10 +24,16 @@ class Ends:
         actions: list[LinkAction] = []
         for stored in gone:
             self.onboard.forget(stored.message.key)
-            actions += self.forget(self.ledger.dropped(stored))
+            actions += self._forget(self.ledger.dropped(stored))
         return actions
 
-    def forget(self, dropped: list[Dropped]) -> list[Dropped]:
+    def lose(self, dropped: list[Dropped]) -> list[Dropped]:
+        """Let nothing be kept, here or there, of messages whose last frame came to nothing."""
+        for one in self._forget(dropped):
+            self.onboard.store.forget((one.source, one.kind, one.sequence))
+        return dropped
+
+    def _forget(self, dropped: list[Dropped]) -> list[Dropped]:
         """Let the ground give up what has come of messages that will never be whole."""
         for one in dropped:
             self.ground.forget((one.source, one.kind, one.sequence))

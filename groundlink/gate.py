@@ -42,6 +42,7 @@ class _Owed(NamedTuple):
     qos: int
     number: int
     bytes: int
+    own: int  # the gate's number for it
 
 
 class Gate:
@@ -67,6 +68,7 @@ class Gate:
         self._crossings: dict[Crossing, None] = {}  # the oldest first
         self._numbers = count(1)
         self._owed: dict[int, _Owed] = {}
+        self._behind: dict[int, list[Taken]] = {}  # too large, to be answered after a number
         self._lock = threading.Lock()  # of all that is owed, and of every crossing
         self._closing = False
         with ExitStack() as stack:
@@ -138,12 +140,15 @@ class Gate:
                 return
             moved: set[Account] = set()
             for owed in filter(None, (self._owed.pop(number, None) for number in numbers)):
-                crossing, account, qos, number, size = owed
+                crossing, account, qos, number, size, _ = owed
                 account.messages -= 1
                 account.bytes -= size
                 moved.add(account)
+                behind = self._behind.pop(owed.own, ())
                 if stored:
                     crossing.passage.stored(qos, number)
+                    for stray in behind:
+                        crossing.passage.stored(stray.qos, stray.number)
                 else:
                     crossing.go_on()  # it shall know what is stored
                     crossing.end()
@@ -189,13 +194,24 @@ class Gate:
         if crossing.account is not account:
             crossing.account = account
             account.crossings.add(crossing)
-        account.strays += crossing.passage.take_strays()
         owed, numbers, came = self._owed, self._numbers, list[OnboardPublished]()
-        for kind, body, qos, packet_number in taken:
-            number = next(numbers)
-            owed[number] = _Owed(crossing, account, qos, packet_number, len(body))
+        for each in taken:
+            kind, body, qos, packet_number = each
+            if body is None:
+                account.strays += 1
+                self._answer_in_turn(crossing, each)
+                continue
+            number = crossing.last = next(numbers)
+            owed[number] = _Owed(crossing, account, qos, packet_number, len(body), number)
             account.messages += 1
             account.bytes += len(body)
             came.append(OnboardPublished(program, kind, body, number))
         if came:
             self._post(OnboardBurst(tuple(came)))
+
+    def _answer_in_turn(self, crossing: Crossing, stray: Taken) -> None:
+        """Answer what is never stored, after all that the program said before it."""
+        if crossing.last in self._owed:
+            self._behind.setdefault(crossing.last, []).append(stray)
+        else:
+            crossing.passage.stored(stray.qos, stray.number)

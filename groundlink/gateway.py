@@ -45,7 +45,7 @@ class Gateway(Protocol):
         ...
 
     def trouble(self) -> str:
-        """Return in a sentence how the buses themselves failed; empty where they did not."""
+        """Return in words how the buses failed, and what was said on them in vain; or nothing."""
         ...
 
     def close(self) -> None:

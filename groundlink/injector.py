@@ -83,12 +83,19 @@ _MODELS: dict[Control, type[ControlRequest]] = {
 class Injector:
     """Bench control's end in the flight: requests in, injections and answers out.
 
-    A fault has ``variates`` uniform numbers; where a request gives none they
-    are drawn. A request that comes twice, by its id, acts once.
+    ``stations`` are those whose contacts can be opened and cut. A fault has
+    ``variates`` uniform numbers; where a request gives none they are drawn. A
+    request that comes twice, by its id, acts once.
     """
 
-    def __init__(self, payloads: Collection[str], generator: Generator, variates: int) -> None:
-        self._payloads = sorted(payloads)
+    def __init__(
+        self,
+        payloads: Collection[str],
+        stations: Collection[str],
+        generator: Generator,
+        variates: int,
+    ) -> None:
+        self._payloads, self._stations = sorted(payloads), sorted(stations)
         self._generator = generator
         self._variates = variates
         self._answered: dict[str, Ack] = {}
@@ -112,15 +119,7 @@ class Injector:
             case FaultRequest():
                 return [self._fault(request)]
             case WindowRequest():
-                return [
-                    WindowInjected(
-                        request.action,
-                        request.duration_s,
-                        request.station,
-                        request.rate_bps,
-                        request.frame_loss,
-                    )
-                ]
+                return [self._window(request)]
             case UplinkRequest():
                 return [UplinkInjected(_bytes_of(request).hex())]
             case _:
@@ -140,6 +139,20 @@ class Injector:
                 f"fault: variates has {len(variates)} numbers; a fault takes {self._variates}"
             )
         return FaultEvent(request.payload, request.kind, variates, injected=True)
+
+    def _window(self, request: WindowRequest) -> WindowInjected:
+        if request.station is not None and request.station not in self._stations:
+            raise ValueError(
+                f"window: station = {request.station!r} is none of this flight; "
+                f"there is {', '.join(self._stations)}"
+            )
+        return WindowInjected(
+            request.action,
+            request.duration_s,
+            request.station,
+            request.rate_bps,
+            request.frame_loss,
+        )
 
     def _remember(self, ack: Ack) -> Ack:
         if ack.id:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,9 @@ PRAGMA application_id = {APPLICATION_ID};
 COMMIT;
 """
 SEQUENCES_AHEAD = 1024  # that a class may use before the next one must be written down
+_DELETE = "DELETE FROM messages WHERE source = ? AND kind = ? AND sequence = ?"
+_INSERT = "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?)"
+_SET_ASIDE = "INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)"
 CHECKPOINT_PAGES = 256  # a log that grows large on a full disk could never be folded back
 # Counters have 64 bits without a sign, SQLite's integers 63: hence text.
 
@@ -47,6 +50,9 @@ class Journal(Protocol):
         Raises:
             StoreError: nothing can be kept; the message is not.
         """
+
+    def pass_over(self, key: Key) -> None:
+        """Remember that a sequence was used by a message that is not kept."""
 
     def forget(self, key: Key) -> None:
         """Forget a message, durably from the next commit on."""
@@ -72,6 +78,9 @@ class NoJournal:
     """A journal that remembers nothing, for virtual time."""
 
     def keep(self, message: Message) -> None:
+        """Remember nothing."""
+
+    def pass_over(self, key: Key) -> None:
         """Remember nothing."""
 
     def forget(self, key: Key) -> None:
@@ -102,7 +111,8 @@ class SqliteJournal:
     What was committed survives ``kill -9`` and a power cut (WAL,
     ``synchronous=FULL``). What waits for the next commit stands in memory, so
     a message that is kept and forgotten in between never reaches the disk.
-    After a commit that failed, `keep` tries it again before it takes more.
+    After a commit that failed, `keep` tries what it wrote again before it takes
+    more. What is forgotten leaves the disk with `commit` alone.
 
     No sequence is used twice, not even after a kill: some are set aside,
     durably, before the first of them is, and those that a kill left are skipped. The
@@ -118,6 +128,7 @@ class SqliteJournal:
         self._forgotten: dict[Key, None] = {}
         self._sequences: dict[tuple[str, MessageKind], int] = {}  # the last of each class
         self._set_aside: dict[tuple[str, MessageKind], int] = {}  # up to which it may rise
+        self._wanted: dict[tuple[str, MessageKind], int] = {}  # likewise, not durable yet
         self._failed = False
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
@@ -137,7 +148,7 @@ class SqliteJournal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self.close(forget=kind is None)
 
     def keep(self, message: Message) -> None:
         """Remember a message, durably from the next commit on.
@@ -146,15 +157,20 @@ class SqliteJournal:
             StoreError: the last commit failed, and fails again, or no sequences can be
                 set aside; the message is not kept.
         """
-        if self._failed:
-            self.commit()
         source, kind, sequence = key = message.key
         of_class = source, kind
-        if sequence > self._sequences.get(of_class, -1):
-            if sequence > self._set_aside.get(of_class, -1):
-                self._set_aside_from(of_class, sequence)
-            self._sequences[of_class] = sequence
+        if sequence > self._set_aside.get(of_class, -1):
+            self._wanted[of_class] = min(sequence + SEQUENCES_AHEAD, LARGEST_SEQUENCE)
+        if self._failed or self._wanted:
+            self._commit(forget=False)
+        self.pass_over(key)
         self._kept[key] = message
+
+    def pass_over(self, key: Key) -> None:
+        """Remember that a sequence was used by a message that is not kept."""
+        source, kind, sequence = key
+        if sequence > self._sequences.get((source, kind), -1):
+            self._sequences[source, kind] = sequence
 
     def forget(self, key: Key) -> None:
         """Forget a message, durably from the next commit on."""
@@ -171,14 +187,7 @@ class SqliteJournal:
         Raises:
             StoreError: it is not yet; the next commit tries all of it again.
         """
-        if not (self._kept or self._forgotten):
-            return
-        self._failed = True
-        with self._transaction():
-            self._write()
-        self._failed = False
-        self._kept.clear()
-        self._forgotten.clear()
+        self._commit(forget=True)
 
     def messages(self) -> Iterator[Message]:
         """Return what was kept, oldest first, as of the last commit.
@@ -222,16 +231,22 @@ class SqliteJournal:
                 "INSERT OR REPLACE INTO counters VALUES (?, ?)", (name, str(value))
             )
 
-    def close(self) -> None:
+    def close(self, *, forget: bool = True) -> None:
         """Commit, and let go of the file.
+
+        Without ``forget`` what was forgotten since the last commit stays: where a
+        flight broke off, the ground may not have it.
 
         Raises:
             StoreError: what was not durable is not.
         """
         try:
-            self.commit()
-            with self._transaction():
-                self._write_sequences(self._sequences)  # nothing is left to be skipped
+            self._wanted = {  # nothing is left to be skipped
+                of_class: last
+                for of_class, last in self._sequences.items()
+                if self._set_aside.get(of_class) != last
+            }
+            self._commit(forget=forget)
         finally:
             self._connection.close()
 
@@ -254,27 +269,30 @@ class SqliteJournal:
             self._sequences[source, MessageKind(kind)] = last
         self._set_aside = dict(self._sequences)
 
-    def _set_aside_from(self, of_class: tuple[str, MessageKind], sequence: int) -> None:
-        last = min(sequence + SEQUENCES_AHEAD, LARGEST_SEQUENCE)
+    def _commit(self, forget: bool) -> None:
+        """Write down what is to be kept; and, if asked, what is not any more."""
+        forgotten = list(self._forgotten) if forget else []
+        if not (self._kept or forgotten or self._wanted):
+            return
+        self._failed = True
         with self._transaction():
-            self._write_sequences({of_class: last})
-        self._set_aside[of_class] = last
+            self._write(forgotten)
+        self._failed = False
+        self._set_aside |= self._wanted
+        self._wanted = {}
+        self._kept.clear()
+        if forget:
+            self._forgotten.clear()
 
-    def _write_sequences(self, last: Mapping[tuple[str, MessageKind], int]) -> None:
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO sequences VALUES (?, ?, ?)",
-            [(source, kind.value, sequence) for (source, kind), sequence in last.items()],
-        )
-
-    def _write(self) -> None:
-        write = self._connection.executemany
-        write(
-            "DELETE FROM messages WHERE source = ? AND kind = ? AND sequence = ?",
-            [(source, kind.value, sequence) for source, kind, sequence in self._forgotten],
-        )
-        write(
-            "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?)", map(_row, self._kept.values())
-        )
+    def _write(self, forgotten: Sequence[Key]) -> None:
+        wanted = self._wanted.items()
+        for statement, rows in (
+            (_DELETE, [(source, kind.value, sequence) for source, kind, sequence in forgotten]),
+            (_INSERT, [_row(message) for message in self._kept.values()]),
+            (_SET_ASIDE, [(source, kind.value, last) for (source, kind), last in wanted]),
+        ):
+            if rows:
+                self._connection.executemany(statement, rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

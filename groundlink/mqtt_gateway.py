@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from operator import attrgetter
 
@@ -31,6 +31,7 @@ from groundlink.gate import Gate
 from groundlink.gateway import News
 from groundlink.messages import MessageKind
 from groundlink.mqtt import Arrival, MqttClient
+from groundlink.passage import LARGEST_BODY
 from groundlink.program_end import ProgramEnd
 from groundlink.topics import (
     Role,
@@ -213,8 +214,9 @@ class MqttGateway:
                 bus.drain(limit_s)
 
     def trouble(self) -> str:
-        """Return how the brokers failed; empty where they did not."""
-        return "; ".join(filter(None, (bus.trouble() for bus in self._buses)))
+        """Return how the brokers failed, and what of people and programs was not taken."""
+        buses = (bus.trouble() for bus in self._buses)
+        return "; ".join(filter(None, (*buses, *self._not_taken())))
 
     def close(self) -> None:
         """Say what is left to say, take back the retained state, and disconnect.
@@ -231,6 +233,20 @@ class MqttGateway:
         for bus in self._buses:
             bus.close()
 
+    def _not_taken(self) -> Iterator[str]:
+        """Yield in words what each program, and operators, said in vain."""
+        too_large = {} if self.gate is None else self.gate.strays
+        for name, end in self._programs.items():
+            facts = [_too_large(too_large[name])] if too_large[name] else []
+            if facts := [*facts, *end.refusals]:
+                yield f"program {name}: {', '.join(facts)}"
+        if self._strays:
+            requests = "1 request was" if self._strays == 1 else f"{self._strays} requests were"
+            yield (
+                f"operators: {requests} not taken; one is not retained, has at most "
+                f"{LARGEST_SAYING} bytes and is for a payload by its name"
+            )
+
     def _hear_request(self, arrival: Arrival) -> None:
         try:
             payload = parse(arrival.topic).source
@@ -244,3 +260,8 @@ class MqttGateway:
             return
         text = arrival.payload.decode(errors="backslashreplace")  # which no JSON text survives
         self._post(CommandRequested(payload, text))
+
+
+def _too_large(count: int) -> str:
+    messages = "1 message" if count == 1 else f"{count} messages"
+    return f"{messages} over {LARGEST_BODY // 1024} KiB {'was' if count == 1 else 'were'} not taken"

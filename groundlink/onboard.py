@@ -122,7 +122,7 @@ class OnboardEnd:
             return Sent(frame, again, False)
         self._held = None
         if not self._repeated[message.source, message.kind]:
-            self.store.release(stored)
+            self.store.depart(stored)
             return Sent(frame, again, True)
         self.store.hold(stored)
         doublings = min(self._asks.get(message.key, 0), MOST_DOUBLINGS)
@@ -173,6 +173,11 @@ class OnboardEnd:
             stored = found
         self.store.release(stored)
         return stored
+
+    def settle(self, key: Key) -> None:
+        """Keep nothing of a message that came down, unless it waits for the ground's word."""
+        if not self._repeated[key[:2]]:
+            self.store.forget(key)
 
     def repeat(self, word: RepeatParts) -> None:
         """Let the parts that the ground misses wait to be sent again.

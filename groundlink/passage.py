@@ -42,10 +42,13 @@ Topics = Mapping[bytes, MessageKind]  # that are taken from a program
 
 
 class Taken(NamedTuple):
-    """A message that the gate has taken and the store does not hold yet."""
+    """A message that the gate has taken and the store does not hold yet.
+
+    One without a body is too large: it is answered in its turn, and never stored.
+    """
 
     kind: MessageKind
-    body: bytes
+    body: bytes | None
     qos: int
     number: int  # packet identifier
 
@@ -64,7 +67,6 @@ class Passage:
         self.asks = False  # whether it has said CONNECT
         self._begun = False
         self.accepted = False
-        self._strays = 0  # messages too large to be taken, since the last look
         self._all_topics = topics
         self._topics: Topics = {}
         self._claims = ""
@@ -112,11 +114,6 @@ class Passage:
             self.to_program += packet.whole
         return self._welcome() if welcomed else []
 
-    def take_strays(self) -> int:
-        """Return how many messages were too large since the last look."""
-        strays, self._strays = self._strays, 0
-        return strays
-
     def stored(self, qos: int, number: int) -> None:
         """Answer a message that is stored, as its QoS asks."""
         if qos == AT_LEAST_ONCE:
@@ -145,7 +142,8 @@ class Passage:
                 if what is not None:
                     came = True
                     if self._is_new(said):
-                        taken.append(Taken(what, said.payload, said.qos, said.number))
+                        body = said.payload if len(said.payload) <= LARGEST_BODY else None
+                        taken.append(Taken(what, body, said.qos, said.number))
                     continue
             elif kind == PUBREL and self._open.pop(number := read_number(packet), False):
                 self.to_program += answer(PUBCOMP, number)
@@ -167,8 +165,4 @@ class Passage:
                     self.to_program += answer(PUBREC, said.number)
                 return False
             self._open[said.number] = False
-        if len(said.payload) <= LARGEST_BODY:
-            return True
-        self._strays += 1
-        self.stored(said.qos, said.number)
-        return False
+        return True

@@ -25,7 +25,13 @@ from groundlink.wording import command_envelope, program_report, program_state, 
 
 MOST_CHANGES = 1000  # of a program's state in a flight; one that changes more often is not believed
 MOST_COMMANDS = 256  # released to a program and not reported on yet
-
+_REFUSALS = {
+    "state": ("state that is none was refused", "states that are none were refused"),
+    "report": (
+        "report on no command that it still had to report on was refused",
+        "reports on no command that it still had to report on were refused",
+    ),
+}
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +44,7 @@ class ProgramEnd:
     """
 
     def __init__(self, endpoint: Endpoint, satellite: str, program: str, post: Post) -> None:
-        self.strays = 0  # things said that are nothing
+        self._refused = dict.fromkeys(_REFUSALS, 0)  # things said that are nothing
         self._program, self._post = program, post
         self._stored: Counter[MessageKind] = Counter()
         self._untold: set[MessageKind] = set()  # of which more are stored than was said
@@ -53,6 +59,17 @@ class ProgramEnd:
             client_id=f"{satellite}.{host_user(program)}",
             clean_session=False,
         )
+
+    @property
+    def strays(self) -> int:
+        """Return how often the program said what is nothing."""
+        return sum(self._refused.values())
+
+    @property
+    def refusals(self) -> list[str]:
+        """Return in words what was refused of what the program said."""
+        counts = [(count, _REFUSALS[what]) for what, count in self._refused.items() if count]
+        return [f"{count} {one if count == 1 else many}" for count, (one, many) in counts]
 
     def command(self, command_id: str, arguments: Mapping[str, object]) -> None:
         """Give the program a command."""
@@ -76,7 +93,7 @@ class ProgramEnd:
         try:
             state = program_state(arrival.payload)
         except ValueError as error:
-            self._refuse(str(error))
+            self._refuse("state", str(error))
             return
         if state != self._state and self._changes < MOST_CHANGES:
             self._state, self._changes = state, self._changes + 1
@@ -89,12 +106,12 @@ class ProgramEnd:
             report = program_report(arrival.payload)
             self._commands.remove(command_id)
         except ValueError as error:
-            self._refuse(f"no report on a command that it was given: {error}")
+            self._refuse("report", f"no report on a command that it was given: {error}")
             return
         self._post(ProgramReport(self._program, command_id, report.ok, report.reason))
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, what: str, reason: str) -> None:
         """Count what is nothing."""
         if not self.strays:  # the first only: nobody shall fill the log
             _log.warning("program %s said what is refused: %s", self._program, reason)
-        self.strays += 1
+        self._refused[what] += 1

@@ -29,6 +29,7 @@ from groundlink.events import (
     AccountDue,
     CommandReleased,
     CommandRepeated,
+    Dropped,
     FrameArrived,
     FrameLeft,
     FrameRefused,
@@ -156,7 +157,9 @@ class LinkSession:
             case ReportOverdue():
                 return self._ask_again(t_s) if event.token == self._due_token else []
             case AccountDue():
-                return [*self._ledger.close(event.number)]
+                closed = self._ledger.close(event.number)
+                self._ends.lose([one for one in closed if isinstance(one, Dropped)])
+                return [*closed]
             case AcquisitionOfSignal(contact):
                 self._sky.acquire(contact)
                 return self._look(t_s)
@@ -262,12 +265,13 @@ class LinkSession:
             message = self._read(frame, flight)
         except FrameError as error:
             dropped = self._ledger.corrupted(flight)
-            return [FrameRefused(str(error)), *self._ends.forget(dropped)]
+            return [FrameRefused(str(error)), *self._ends.lose(dropped)]
         actions: list[LinkAction] = []
         if message is None:
-            actions += self._ends.forget(self._ledger.received(flight))
+            actions += self._ends.lose(self._ledger.received(flight))
         else:
             self._ledger.delivered(message, flight)
+            self._onboard.settle(message.key)
             actions.append(Received(message, flight.account.contact.station, t_s))
             if message.kind is MessageKind.REPORT:
                 actions += self._ground.progress(message, t_s)

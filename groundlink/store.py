@@ -130,10 +130,13 @@ class Store:
             ValueError: a message of the same key is in the store.
         """
         gone = self._make_room(t_s, stored)
-        if not stored.gone:
+        if stored.gone:
+            self._journal.pass_over(stored.message.key)
+        else:
             try:
                 self._journal.keep(stored.message)
             except StoreError:
+                self._journal.pass_over(stored.message.key)
                 gone.append(_refuse(stored, DropReason.STORE_FAILED))
             else:
                 self._admit(stored)
@@ -180,8 +183,20 @@ class Store:
 
     def release(self, stored: Stored) -> None:
         """Give up the room of a message: the ground has it, or needs it no more."""
+        self.depart(stored)
+        self.forget(stored.message.key)
+
+    def depart(self, stored: Stored) -> None:
+        """Give up the room of a message that is on its way, and shall not come again.
+
+        The journal keeps it until its fate is known, `forget`: what ends a flight ends
+        what is on the air, too.
+        """
         self._leave(stored)
-        self._journal.forget(stored.message.key)
+
+    def forget(self, key: Key) -> None:
+        """Let the journal have nothing of a message any more."""
+        self._journal.forget(key)
 
     def expire(self, t_s: float) -> list[Stored]:
         """Give up what is older than its time to live, unless it is taken; return it."""

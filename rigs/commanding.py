@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing_extensions import assert_never
 
 from groundlink import commands as link
-from groundlink.commands import Command, Verification
+from groundlink.commands import Command, Request, Verification
 from groundlink.events import CommandReleased, CommandRepeated, ProgramReport, UplinkRefused
 from groundlink.messages import Message, MessageKind
 from payloads import commands as onboard
@@ -59,18 +59,25 @@ class Commanding:
         self._payloads, self._programs = payloads, programs
         self._downlink, self._reliable = downlink, reliable
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._requested: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._requested: OrderedDict[tuple[str, str], Request] = OrderedDict()
         self._refused = 0
         self.refusals = 0  # since mission start
         self._reported_s = -REFUSAL_PERIOD_S
 
-    def is_first(self, payload: str, name: str) -> bool:
-        """Return whether an operator's request comes for the first time, by its id."""
-        if not name:
-            return True
-        if (payload, name) in self._requested:
+    def is_first(self, payload: str, request: Request) -> bool:
+        """Return whether an operator's request comes for the first time.
+
+        Raises:
+            ValueError: its id is that of an earlier request for something else.
+        """
+        before = self._requested.setdefault((payload, request.id), request)
+        if before is not request:
+            if before != request:
+                raise ValueError(
+                    f"id = {request.id!r} was used already, for another request to {payload}; "
+                    "give each request an id of its own"
+                )
             return False
-        self._requested[payload, name] = None
         if len(self._requested) > MOST_REMEMBERED:
             self._requested.popitem(last=False)
         return True

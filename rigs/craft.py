@@ -17,11 +17,13 @@ from groundlink.messages import Key
 from groundlink.session import LinkSession
 from payloads.satellite import Satellite
 from rigs.archive import Archive
+from rigs.clock import host_seconds
 from rigs.commanding import Commanding
 from rigs.downlink import Downlink
 from rigs.records import Recorder
 from rigs.timeline import Timeline
 
+RETRY_S = 1.0  # host seconds; a full disk is not asked at every look
 AT_ONCE = 32  # messages, so that few acknowledgements wake the gate
 
 
@@ -56,7 +58,9 @@ class Rig:
     unsaved: bool = False  # something came into the store since it was made durable
     unsure: list[Unsure] = field(default_factory=list)  # stored, but not for good yet
     unstored: list[OnboardPublished] = field(default_factory=list)  # that the store failed to keep
-    told_s: float = 0.0  # host time at which programs were told the counts last
+    kept_s: float = 0.0  # host time of the last look at what is to be kept
+    told_s: float = 0.0  # likewise, at which programs were told the counts
+    retry_s: float = 0.0  # likewise, from which on a store that failed is tried again
     store_trouble: str = ""  # why the store was not durable at some time
 
     def stop(self) -> None:
@@ -76,6 +80,7 @@ class Rig:
             self.journal.commit()
         except StoreError as error:
             self.store_trouble = f"on-board store {error}"
+            self.unsaved, self.retry_s = True, host_seconds() + RETRY_S
             return
         self._acknowledge(len(self.unsure))
         if self.unstored:

@@ -31,6 +31,7 @@ RECORDS, SUMMARY, SCENARIO, REPORT = "records.jsonl", "summary.json", "scenario.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Progress = Callable[[float], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,26 @@ def fly(
     folder: Path,
     progress: Progress,
     replayed: Path | None = None,
+    say: Say = lambda line: None,
 ) -> Landed:
     """Fly a mission; results are in ``folder``, which must not hold a flight already.
 
     What was injected into the flight of the results folder ``replayed`` is
-    injected again, at the same mission times.
+    injected again, at the same mission times. ``say`` is told whether a
+    satellite goes on that has flown before, where the rig names a store.
 
     Ctrl-C ends the flight early, and its results say so.
 
     Raises:
         ScenarioError: the mission cannot be flown as its files say.
-        RigError: the broker does not come up, or the disk is full.
+        RigError: the broker does not come up, the disk is full, or no satellite
+            can keep anything in the folder of the store.
     """
     began_s, tally = host_seconds(), Tally()
     injections = read_injections(replayed / RECORDS) if replayed else ()
     with _results(folder) as stream:
-        records = Records(stream, tally.add, _showing(progress))
+        _check_store(rig_table.store)
+        records = Records(stream, tally.add, _showing(progress), _telling(rig_table.store, say))
         key = _key_of(replayed, injections) if replayed else None
         options = Options(rig_table, folder, injections=injections, key=key)
         with build(sheet, options, records) as rig, _disk_of(folder):
@@ -79,6 +84,23 @@ def fly(
     with _disk_of(folder):
         write_summary(folder, summary)
     return Landed(folder, summary, rig.stopped)
+
+
+def _check_store(said: str | None) -> None:
+    """Check that a folder which was named as a store is not something else.
+
+    Raises:
+        RigError: it is a file, or a results folder.
+    """
+    if said is None:
+        return
+    if Path(said).is_file():
+        raise RigError(f"--store: {said} is a file; name a folder")
+    if (Path(said) / RECORDS).exists():
+        raise RigError(
+            f"--store: {said} is a results folder, not what a satellite keeps; "
+            f"did you mean {Path(said) / ONBOARD}?"
+        )
 
 
 def _key_of(replayed: Path, injections: Iterable[tuple[float, Injection]]) -> Key | None:
@@ -225,3 +247,27 @@ def _showing(progress: Progress) -> Callable[[Record], None]:
             progress(float(str(record["t_s"])))
 
     return show
+
+
+def _telling(store: str | None, say: Say) -> Callable[[Record], None]:
+    """Return what tells, as soon as the flight has begun, what its store held; without one nothing.
+
+    It is called before the store is opened.
+    """
+    from rigs.rehearsal import STORE
+
+    flown_before = store is not None and (Path(store) / STORE).exists()
+    begun, found = store is None, 0
+
+    def tell(record: Record) -> None:
+        nonlocal begun, found
+        if begun:
+            return
+        if record["what"] == "store-resumed":
+            found = record["messages"]
+        if record["what"] == "housekeeping":
+            begun = True
+            resumed = f"resumed {found} message{'s' * (found != 1)}"
+            say(f"on-board store {store}: {resumed if flown_before else 'a new satellite'}")
+
+    return tell

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
 from rigs.tables import Finite, Name, NotNegative, Positive, Table
@@ -22,6 +23,14 @@ def _steps_rise(steps: list[list[float]]) -> list[list[float]]:
     if any(b[0] - a[0] < LEAST_STEP for a, b in pairwise(steps)):
         raise ValueError(f"the first numbers of the pairs rise, by {LEAST_STEP} or more")
     return steps
+
+
+def _is_class(name: str) -> str:
+    if not re.fullmatch(r"([a-z0-9_-]{1,32}/)?(tm|ev|prod|tcr)", name):
+        raise ValueError(
+            "is no class; name a kind (tm, ev, prod, tcr) or SOURCE/KIND such as pi/prod"
+        )
+    return name
 
 
 class ContactTable(Table):
@@ -83,9 +92,7 @@ class LinkTable(Table):
     frame_loss: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)] = 0.0
     bursts: BurstsTable | None = None
     light_time_s: NotNegative | None = None
-    classes: dict[
-        Annotated[str, Field(pattern=r"^([a-z0-9_-]{1,32}/)?(tm|ev|prod|tcr)$")], ClassTable
-    ] = {}
+    classes: dict[Annotated[str, AfterValidator(_is_class)], ClassTable] = {}
     contacts: list[ContactTable] | None = None
 
     _rise = field_validator("rates")(_steps_rise)

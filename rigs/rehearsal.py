@@ -171,11 +171,13 @@ def open_store(path: Path) -> Iterator[SqliteJournal]:
             f"could be replayed; remove {path.parent / KEY} to make a new one"
         )
     journal = SqliteJournal(path)
+    flown = False
     try:
         yield journal
+        flown = True
     finally:
         with suppress(StoreError):
-            journal.close()
+            journal.close(forget=flown)  # a flight that broke off may have lost what came down
 
 
 def shared_key(keeps: Path) -> Key:

@@ -42,6 +42,7 @@ from rigs.perform import Action, offer, perform_all
 
 DRAIN_LIMIT_S = 2.0  # host seconds that a broker has for what is on its way at the end
 YOUNG_OBJECTS = 50_000  # before a look for garbage
+KEEP_EVERY_S = 0.05  # host seconds, while the flight is behind its clock
 TELL_EVERY_S = 0.1  # host seconds, at least: what nobody waits for
 MOST_UNSURE = 128  # messages of programs that wait for one write to the store
 
@@ -116,6 +117,8 @@ def _next(rig: Rig) -> tuple[float, object] | None:
             if due_s > reached_s:  # there is time
                 _keep(rig)
                 reached_s = rig.clock.wait_until(due_s)
+            elif rig.unsaved and host_seconds() - rig.kept_s > KEEP_EVERY_S:
+                _keep(rig)  # although the flight is late: programs wait
             now_s = rig.timeline.settle(min(due_s, reached_s))
             crossed = rig.satellite.coast(now_s)
             if crossed is not None:
@@ -131,10 +134,10 @@ def _next(rig: Rig) -> tuple[float, object] | None:
 
 def _keep(rig: Rig) -> None:
     """Let what happened be on disk, and then what is stored on board."""
+    now_s = rig.kept_s = host_seconds()
     rig.records.flush()
-    if rig.unsaved:
+    if rig.unsaved and now_s >= rig.retry_s:
         rig.save()
-    now_s = host_seconds()
     if now_s - rig.told_s >= TELL_EVERY_S:
         rig.told_s = now_s
         rig.archive.flush()
@@ -215,7 +218,7 @@ def _request(rig: Rig, t_s: float, requested: CommandRequested) -> Iterable[Acti
     """Queue what an operator asked for, or say what is wrong with it."""
     try:
         request = parse_request(requested.payload, requested.request.encode())
-        if not rig.commanding.is_first(requested.payload, request.id):
+        if not rig.commanding.is_first(requested.payload, request):
             return ()  # MQTT may bring a request twice
         if request.not_after_s is not None and request.not_after_s < t_s:
             raise ValueError(f"not_after_s = {request.not_after_s} is over since {t_s:.1f} s")

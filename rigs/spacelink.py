@@ -143,6 +143,29 @@ def _check_names(sheet: Sheet, path: str, table: CommandTable, programs: Sequenc
             )
 
 
+def check_classes(sheet: Sheet, programs: Sequence[str]) -> None:
+    """Check that the classes which a scenario rules are those of somebody on board.
+
+    Raises:
+        ScenarioError: a class has a source that is not there.
+    """
+    sources = ("obc", *sheet.scenario.payloads, *programs)
+    for name, table in sheet.scenario.link.classes.items():
+        source = name.rpartition("/")[0]
+        if source and source not in sources:
+            rule = (
+                f"{source!r} is not on board; there is {', '.join(sources)}, and a program "
+                "where its rig flies it; a class is a kind or SOURCE/KIND such as obc/tm"
+            )
+            raise sheet.error(f'link.classes."{name}"', table.model_dump(), rule)
+
+
+def stations(sheet: Sheet, tape: EnvironmentTape) -> list[str]:
+    """Return the names of the stations that can hear the satellite: the plan's, or all."""
+    plan = sheet.scenario.link.contacts
+    return [each.name for each in tape.stations] if plan is None else [c.station for c in plan]
+
+
 def link_rules(link: LinkTable, programs: Sequence[str] = ()) -> Rules:
     """Return the rules of every class: the scenario's on top of the usual ones.
 

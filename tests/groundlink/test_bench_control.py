@@ -2,6 +2,7 @@ import json
 import os
 import queue
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from firmware_bridge.faults import FaultEvent, FaultKind
 from groundlink.bench_control import MqttBench, SessionFile, command, inject
-from groundlink.broker import open_broker
+from groundlink.broker import User, find_mosquitto, open_broker
 from groundlink.commands import LoadModel, Verification, parse_request
 from groundlink.contacts import WindowInjected
 from groundlink.endpoint import BrokerError, Endpoint
@@ -69,7 +70,7 @@ class Mission:
 
     def __init__(self, broker):
         self.injected = queue.SimpleQueue()
-        self._injector = Injector(["pi"], np.random.default_rng(1), variates=4)
+        self._injector = Injector(["pi"], ["bench"], np.random.default_rng(1), variates=4)
         self.bench = MqttBench(endpoint(broker, Role.HOST), RIG, self._post)
 
     def _post(self, event, at_s=None):
@@ -264,7 +265,53 @@ def test_a_session_file_survives_its_toml_and_is_private(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("text", ["", 'url = "x"', "url = [", "url = 1\nrig = 2"])
+def test_a_session_file_needs_no_credentials(tmp_path):
+    anybody = Endpoint.from_url("mqtt://127.0.0.1:1883")
+    SessionFile.of(anybody, anybody, RIG, RIG).write(tmp_path / "session.toml")
+    read = SessionFile.read(tmp_path / "session.toml")
+    assert read.endpoint == read.operator == anybody
+
+
+def test_a_user_without_a_password_survives_a_session_file(tmp_path):
+    named = Endpoint.from_url("mqtt://me@127.0.0.1:1883")
+    SessionFile.of(named, named, RIG, RIG).write(tmp_path / "session.toml")
+    assert SessionFile.read(tmp_path / "session.toml").endpoint == named
+
+
+@pytest.fixture
+def open_to_all(mosquitto_installed):
+    """Run a mosquitto that asks nobody who they are; give its URL."""
+    program = find_mosquitto()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    with subprocess.Popen([program, "-p", port], stderr=subprocess.PIPE, text=True) as broker:
+        try:
+            while "running" not in broker.stderr.readline():
+                assert broker.poll() is None
+            yield f"mqtt://127.0.0.1:{port}"
+        finally:
+            broker.terminate()
+
+
+@pytest.mark.mosquitto
+def test_a_broker_that_knows_nobody_takes_injections_and_commands(open_to_all, tmp_path):
+    users = [User.new(role.value) for role in (Role.HOST, Role.BENCH, Role.OPERATOR)]
+    with open_broker(open_to_all, users) as broker:
+        session_file(broker).write(tmp_path / "session.toml")
+        session = SessionFile.read(tmp_path / "session.toml")
+        with mission(broker), obeying(broker, ("completion", True, "")):
+            assert inject(session, Control.CLOCK, {}).accepted
+            assert len(list(command(session, "pi", {"command": "x"}, limit_s=LIMIT_S))) == 1
+
+
+HALVES = [
+    'url = "x"\nrig = "x"\nsatellite = "x"\nusername = "me"',
+    'url = "x"\nrig = "x"\nsatellite = "x"\noperator_password = "y"',
+]
+
+
+@pytest.mark.parametrize("text", ["", 'url = "x"', "url = [", "url = 1\nrig = 2", *HALVES])
 def test_what_is_not_a_session_file_is_refused(tmp_path, text):
     path = tmp_path / "session.toml"
     path.write_text(text)

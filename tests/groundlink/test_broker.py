@@ -366,7 +366,7 @@ def test_a_listener_without_one_of_its_files_is_refused(tmp_path, missing):
     file = tmp_path / "a.pem"
     file.touch()
     files = {"certificate": file, "key": file, "ca": file, missing: None}
-    with pytest.raises(ValueError, match=f"and has no {missing}; write Listen"):
+    with pytest.raises(ValueError, match=f"and has no {missing}; for example {missing} = "):
         Listen("192.0.2.1", 8883, **files)
 
 
@@ -386,7 +386,7 @@ def test_a_listener_at_no_address_is_refused(tmp_path, address, port, wrong):
 
 
 def test_a_listener_whose_file_is_missing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"certificate .*gone\.pem is not a file"):
+    with pytest.raises(ValueError, match=r"certificate .*gone\.pem' is not a file"):
         Listen("192.0.2.1", 8883, *[tmp_path / "gone.pem"] * 3)
 
 

@@ -209,6 +209,19 @@ def test_a_large_product_passes_and_a_larger_one_is_a_stray_that_is_acknowledged
     assert bus.gate.strays == {TRACKER: 1, OTHER: 0}
 
 
+def test_a_stray_is_answered_in_its_turn(mosquitto_bus):
+    with Program(mosquitto_bus.door()) as program:
+        for number in range(3):
+            program.say(b"%d" % number)
+        program.say(bytes(LARGEST_BODY + 1))
+        program.say(b"last")
+        mosquitto_bus.until_posted(4)
+        assert program.acknowledged == []
+        mosquitto_bus.store()
+        until(lambda: len(program.acknowledged) == 5)
+        assert program.acknowledged == sorted(program.acknowledged)
+
+
 def test_by_the_unix_socket_it_is_the_same(bus):
     with Program(bus.door(), path=bus.gate.socket_path) as program:
         program.say(b"x")

@@ -170,6 +170,7 @@ def test_requests_that_are_none_are_dropped_and_counted(running, host):
         operator.publish(f"gnd/1/{SATELLITE}/pi/tc", b'"\xff"')
         assert host.next(CommandRequested) == CommandRequested("pi", '"\\xff"')
     assert host.gateway.strays["operator"] == 2
+    assert host.gateway.trouble().startswith("operators: 2 requests were not taken; one is not ")
 
 
 def test_a_released_command_reaches_its_program_and_the_program_s_report_the_flight(host, tracker):
@@ -189,6 +190,9 @@ def test_a_program_reports_once_and_only_on_commands_it_was_given(host, tracker)
         tracker.client.publish(f"{TOPIC}/tcr/{command_id}", b'{"v":1,"ok":true}')
     assert said_until_last(host, tracker) == [ProgramReport(TRACKER, "1801c005", True, "")]
     assert host.gateway.strays[TRACKER] == 4
+    assert host.gateway.trouble() == (
+        f"program {TRACKER}: 4 reports on no command that it still had to report on were refused"
+    )
 
 
 def test_every_released_frame_is_shown_to_observers_of_the_onboard_bus(running, host):
@@ -212,6 +216,7 @@ def test_a_program_s_state_is_posted_when_it_changes(host, tracker):
     changes = [ProgramState(TRACKER, s) for s in ("init", "ready", "alert")]
     assert said_until_last(host, tracker) == changes
     assert host.gateway.strays[TRACKER] == 1
+    assert host.gateway.trouble() == f"program {TRACKER}: 1 state that is none was refused"
 
 
 def test_a_program_that_changes_its_state_forever_is_not_believed(host, tracker, monkeypatch):
@@ -246,6 +251,8 @@ def test_an_oversize_message_is_refused_once_and_the_next_one_comes(mosquitto_in
             assert host.store(1, TRACKER, MessageKind.PRODUCT) == [bytes(LARGEST_BODY)]
             assert host.gateway.strays[TRACKER] == 1
             host.gateway.drain(LIMIT_S)
+            told = f"program {TRACKER}: 1 message over 256 KiB was not taken"
+            assert host.gateway.trouble() == told
         with Host(buses) as later, MqttClient(later.door(TRACKER)) as program:
             program.publish(f"{TOPIC}/prod", b"next")
             assert later.store(1, TRACKER, MessageKind.PRODUCT) == [b"next"]

@@ -14,7 +14,7 @@ from groundlink.topics import Control
 
 
 def injector():
-    return Injector(["pi"], np.random.default_rng(1), variates=4)
+    return Injector(["pi"], ["svalbard", "bench"], np.random.default_rng(1), variates=4)
 
 
 def ask(control, request, to=None):
@@ -41,6 +41,13 @@ def test_a_window_is_injected():
     request = {"action": "open", "duration_s": 300, "station": "bench", "rate_bps": 9600.0}
     window, ack = ask(Control.WINDOW, request)
     assert window == WindowInjected(WindowAction.OPEN, 300.0, "bench", 9600.0)
+    assert ack.accepted
+
+
+@pytest.mark.parametrize("station", ["svalbard", "bench", None])
+def test_a_station_of_the_flight_can_be_cut(station):
+    window, ack = ask(Control.WINDOW, {"action": "cut", "duration_s": 60, "station": station})
+    assert window == WindowInjected(WindowAction.CUT, 60.0, station)
     assert ack.accepted
 
 
@@ -82,6 +89,16 @@ WRONG = [
     (Control.WINDOW, {"action": "open", "duration_s": 5, "station": "a/b"}, "station"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "rate_bps": 0}, "rate_bps"),
     (Control.WINDOW, {"action": "open", "duration_s": 5, "frame_loss": 1.5}, "frame_loss = 1.5"),
+    (
+        Control.WINDOW,
+        {"action": "cut", "duration_s": 5, "station": "svalbrd"},
+        "station = 'svalbrd' is none of this flight; there is bench, svalbard",
+    ),
+    (
+        Control.WINDOW,
+        {"action": "open", "duration_s": 5, "station": "svalbrd"},
+        "station = 'svalbrd' is none of this flight; there is bench, svalbard",
+    ),
     (Control.UPLINK, {}, "frame_base64: Field required"),
     (Control.UPLINK, {"frame_base64": ""}, "frame_base64 = ''"),
     (Control.UPLINK, {"frame_base64": "65A"}, 'padding; right is {"frame_base64": "65A="}'),

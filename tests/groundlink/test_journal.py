@@ -134,6 +134,69 @@ def test_a_message_is_safe_once_it_is_committed_or_forgotten(path):
         assert journal.is_safe(message(1).key)
 
 
+def failing(journal, monkeypatch):
+    """Let nothing be written from here on, as on a full disk."""
+
+    def fail(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(journal, "_write", fail)
+
+
+def test_sequences_that_cannot_be_set_aside_are_tried_again_by_the_next_commit(path, monkeypatch):
+    with SqliteJournal(path) as journal:
+        with monkeypatch.context() as full:
+            failing(journal, full)
+            with pytest.raises(StoreError, match="disk is full"):
+                journal.keep(message(0))
+            with pytest.raises(StoreError, match="disk is full"):
+                journal.commit()
+        journal.commit()
+        journal.keep(message(1))
+        found = after_a_crash(path)
+    with SqliteJournal(found) as journal:
+        assert journal.last_sequence("pi", TELEMETRY) >= 1
+
+
+def test_only_a_commit_takes_off_the_disk_what_is_forgotten(path, monkeypatch):
+    with SqliteJournal(path) as journal:
+        journal.keep(message(0))
+        journal.commit()
+        journal.forget(message(0).key)
+        with monkeypatch.context() as full:
+            failing(journal, full)
+            with pytest.raises(StoreError):
+                journal.commit()
+        journal.keep(message(1))  # which tries again what failed
+        assert list(journal.messages()) == [message(0)]
+        journal.commit()
+        assert list(journal.messages()) == [message(1)]
+
+
+def test_a_flight_that_broke_off_leaves_what_it_forgot_last(path):
+    def break_off():
+        with SqliteJournal(path) as journal:
+            journal.keep(message(0))
+            journal.keep(message(1))
+            journal.commit()
+            journal.forget(message(0).key)
+            journal.keep(message(2))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    assert kept(path) == [message(0), message(1), message(2)]
+
+
+def test_a_sequence_that_was_passed_over_is_not_used_again(path):
+    with SqliteJournal(path) as journal:
+        journal.keep(message(0))
+        journal.pass_over(message(5).key)
+        journal.pass_over(message(3).key)
+    with SqliteJournal(path) as journal:
+        assert journal.last_sequence("pi", TELEMETRY) == 5
+
+
 def test_a_counter_of_64_bits_is_durable_at_once(path):
     with SqliteJournal(path) as journal:
         assert journal.last("uplink") == 0

@@ -438,6 +438,31 @@ def test_a_flight_goes_on_with_what_the_last_one_left(tmp_path):
         assert drain(store) == [1, 0, 2]
 
 
+def test_what_found_no_room_has_used_its_sequence(tmp_path):
+    path = tmp_path / "store.sqlite"
+    with SqliteJournal(path) as journal:
+        store = Store(100 + STORED_COST_BYTES, RULES, journal)
+        assert store.put(0.0, stored(0, "pi/tm")) == []
+        refused = stored(1, "pi/tm", body_bytes=1000)
+        assert store.put(0.0, refused) == [refused]
+    with SqliteJournal(path) as journal:
+        assert journal.last_sequence("pi", refused.message.kind) == 1
+
+
+def test_what_is_on_its_way_is_kept_until_its_fate_is_known(tmp_path):
+    with SqliteJournal(tmp_path / "store.sqlite") as journal:
+        store = Store(1000, RULES, journal)
+        store.put(0.0, stored(0, "pi/tm"))
+        entry, _ = store.take(0.0)
+        store.depart(entry)
+        assert store.used_bytes == 0
+        journal.commit()
+        assert [message.sequence for message in journal.messages()] == [0]
+        store.forget(entry.message.key)
+        journal.commit()
+        assert list(journal.messages()) == []
+
+
 def test_a_smaller_store_keeps_what_fits_of_what_the_last_flight_left(tmp_path):
     path = tmp_path / "store.sqlite"
     journal_of(path, stored(0, "pi/tm"), stored(1, "pi/ev"), stored(2, "pi/ev"))

@@ -5,7 +5,7 @@ from flights import EMULATION, Log, fly, sheet
 from wiring import EXACT, JOB, NO_JOBS, matters, near
 
 from groundlink.accounts import ContactAccount, LinkCounts
-from groundlink.authentication import Refusal
+from groundlink.authentication import Key, Refusal
 from groundlink.commands import (
     LoadModel,
     RequestProduct,
@@ -36,7 +36,9 @@ from groundlink.packets import Addresses, TelemetryCodec
 from groundlink.store import STORED_COST_BYTES
 from payloads.jobs import Released
 from rigs.build import Options, build
+from rigs.errors import ScenarioError
 from rigs.run import finish, run
+from rigs.spacelink import check_classes
 
 FRAME_OVERHEAD_BYTES = 32  # marker, headers, time, sequence and check, beside the body
 PLAN = [{"station": "a", "aos_s": 1000.0, "los_s": 3000.0}]
@@ -319,16 +321,37 @@ def test_a_second_window_of_a_station_takes_the_place_of_the_first():
     assert log.last(LinkCounts).frames.lost > 0
 
 
-def test_a_request_that_comes_twice_is_one_command():
-    text = '{"id": "twice", "command": "stop-stream", "stream": "survey"}'
+def requested(*texts):
+    """Fly a mission in which an operator asks for these one after the other."""
     flown = sheet(horizon_s=4000.0, link__contacts=PLAN, link__rate_bps=9600.0)
     log = Log()
     with build(flown, Options(EMULATION, inference=False), log) as rig:
-        for t_s in (100.0, 200.0):
-            rig.timeline.post(CommandRequested("pi", text), t_s)
+        for i, text in enumerate(texts, start=1):
+            rig.timeline.post(CommandRequested("pi", text), 100.0 * i)
         run(rig)
         finish(rig)
+    return log
+
+
+STOPPING = '{"id": "twice", "command": "stop-stream", "stream": "survey"}'
+
+
+@pytest.mark.parametrize(
+    "again", [STOPPING, '{"stream":"survey","command":"stop-stream","id":"twice"}']
+)
+def test_a_request_that_comes_twice_is_one_command(again):
+    log = requested(STOPPING, again)
     assert len(log.all(CommandQueued)) == len(log.all(CommandReleased)) == 1
+    assert log.all(CommandRejected) == []
+
+
+def test_another_request_under_a_used_id_is_not_swallowed():
+    log = requested(STOPPING, STOPPING.replace("stop", "start"), STOPPING)
+    assert len(log.all(CommandQueued)) == 1
+    (rejected,) = log.all(CommandRejected)
+    assert (rejected.id, rejected.payload) == ("twice", "pi")
+    assert "id = 'twice' was used already" in rejected.reason
+    assert "an id of its own" in rejected.reason
 
 
 def test_a_request_with_an_id_that_is_no_text_is_rejected():
@@ -432,3 +455,16 @@ def frames_through(**channel):
     bits = 8 * (sum(bodies) / len(bodies) + FRAME_OVERHEAD_BYTES)
     assert noisy.last(LinkCounts).frames.sent > 500
     return noisy.last(LinkCounts).frames, bits
+
+
+def test_a_class_may_be_that_of_a_program_of_the_rig():
+    flown = sheet(link__classes={"camera/tm": {"priority": 7}})
+    check_classes(flown, ("camera",))
+    with pytest.raises(ScenarioError, match="'camera' is not on board; there is obc, pi"):
+        check_classes(flown, ())
+
+
+def test_a_rehearsal_flies_again_without_the_programs_that_its_classes_name():
+    flown = sheet(horizon_s=100.0, link__classes={"camera/tm": {"priority": 7}})
+    with build(flown, Options(EMULATION, inference=False, key=Key(1, bytes(32))), Log()) as rig:
+        run(rig)

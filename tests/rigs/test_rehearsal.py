@@ -31,6 +31,7 @@ from groundlink.events import CommandReleased, UplinkRefused
 from groundlink.messages import MessageKind
 from groundlink.packets import Addresses, TelecommandPacket, encode_telecommand
 from groundlink.topics import Control
+from rigs.events import FlightEnded
 from rigs.flight import fly
 from rigs.reading import read_scenario
 from rigs.records import read_records
@@ -152,6 +153,32 @@ def test_a_flight_faster_than_its_broker_still_gets_its_frames(tmp_path, mosquit
         flight.land()
     frames = flight.summary["link"]["frames"]
     assert frames["received"] + frames["corrupt"] == frames["sent"] > 100
+
+
+@pytest.mark.mosquitto
+def test_a_window_takes_only_stations_of_the_flight(tmp_path, mosquitto, run_highbay):
+    window = ("inject", "window", "--in", tmp_path / "r")
+    rig = rehearsal(60.0, programs=(), broker=mosquitto)
+    with Flight(tmp_path / "r", idle(link__contacts=IN_VIEW), rig) as flight:
+        for action in ("cut", "open"):
+            result = run_highbay(*window, action, "--station", "aa")
+            assert result.exit_code == 2
+            assert "window: station = 'aa' is none of this flight; there is a, bench" in (
+                result.stderr
+            )
+            assert run_highbay(*window, action, "--station", "a").exit_code == 0
+        flight.land()
+
+
+@pytest.mark.mosquitto
+def test_a_flight_tells_what_a_program_said_in_vain(tmp_path, mosquitto):
+    with Flight(tmp_path / "r", idle(), rehearsal(600.0, broker=mosquitto)) as flight:
+        with Payload(flight.credentials()) as payload:
+            payload.publish(bytes(2**18 + 1), bytes(2**18 + 1), b"small")
+            until(lambda: len(payload.acknowledged()) == 3)
+        log = flight.land()
+    told = f"program {PAYLOAD}: 2 messages over 256 KiB were not taken"
+    assert log.last(FlightEnded).trouble == told
 
 
 # Commands.

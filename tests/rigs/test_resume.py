@@ -113,6 +113,22 @@ def test_a_flight_that_is_killed_in_mid_pass_loses_nothing_acknowledged(
     assert last[0] <= published + SEQUENCES_AHEAD
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_what_is_in_the_air_when_a_flight_ends_comes_down_in_the_next(tmp_path, killed):
+    rig = rehearsal(RATE, store=str(tmp_path / "store"))
+    far = idle(link__contacts=IN_VIEW, link__rate_bps=FAST_BPS, link__light_time_s=20.0)
+    with Process(tmp_path / "first", far, rig) as flight:
+        with Payload(flight.credentials()) as payload, Publishing(payload) as publishing:
+            until(lambda: len(payload.acknowledged()) > 100)
+            flight.kill() if killed else flight.interrupt()
+            publishing.stop()
+            acknowledged = {number_of(body) for body in payload.acknowledged()}
+        came = {r["message"]["sequence"] for r in flight.records("received")}
+    assert len(acknowledged) > 100
+    left = go_on(tmp_path / "second", rig)
+    assert acknowledged <= came.union(sequence for sequence, _ in left)
+
+
 SET_PRIORITY = {"command": "set-priority", "source": "pi", "kind": "tm", "priority": 4}
 
 
