@@ -15,7 +15,7 @@ from rigs.scenario import Scenario
 from rigs.shipped import Raw, parse, shipped
 
 TableT = TypeVar("TableT", bound=BaseModel)
-FILES = ("model", "images")  # keys of a payload that may name files, from where the scenario lies
+FILES = ("model", "images", "tle_file")  # keys that may name files, from where the scenario lies
 MOST_BYTES = 1_000_000  # of a mission file
 LONGEST_CHAIN = 16  # of files that extend each other
 WHOLE = ("orbit",)  # tables that are replaced, not merged: there are two ways to give an orbit
@@ -108,11 +108,12 @@ def _raw(name: str, folder: Path, seen: tuple[str, ...] = ()) -> tuple[Raw, str]
 
 def _resolve_files(raw: Raw, home: Path) -> None:
     payloads = raw.get("payloads")
-    for payload in payloads.values() if isinstance(payloads, dict) else ():
+    tables = [raw.get("orbit"), *(payloads.values() if isinstance(payloads, dict) else ())]
+    for table in tables:
         for key in FILES:
-            value = payload.get(key) if isinstance(payload, dict) else None
+            value = table.get(key) if isinstance(table, dict) else None
             if isinstance(value, str) and "\0" not in value and (home / value).exists():
-                payload[key] = str(home / value)
+                table[key] = str(home / value)
 
 
 def _merged(under: Raw, over: Raw) -> Raw:

@@ -59,8 +59,12 @@ def gmst82(jd: Array | float, fraction: Array | float) -> Array:
 def earth_fixed(vector: Array, angle_rad: Array) -> Array:
     """Return ``vector`` (…, 3) of the TEME frame in the Earth-fixed frame at sidereal angle."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
-    return np.stack([cos * x + sin * y, cos * y - sin * x, z], axis=-1)
+    x, y = vector[..., 0], vector[..., 1]
+    turned = np.empty(np.broadcast_shapes(vector.shape, (*np.shape(angle_rad), 3)))
+    turned[..., 0] = cos * x + sin * y
+    turned[..., 1] = cos * y - sin * x
+    turned[..., 2] = vector[..., 2]
+    return turned
 
 
 def geodetic(r_km: Array) -> tuple[Array, Array, Array]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sgp4.api import SGP4_ERRORS, WGS72, Satrec
+from numpy.typing import NDArray
+from sgp4.api import SGP4_ERRORS, WGS72, Satrec, SatrecArray
 
 from rigs.environment.earth import EQUATORIAL_RADIUS_KM, SECONDS_PER_DAY, Array, julian_date
 from rigs.environment.sun import mean_sun_right_ascension_rad
@@ -55,6 +57,7 @@ class Orbit:
         local_time_of_ascending_node: str | None = None,
         argument_of_perigee_deg: float = 0.0,
         mean_anomaly_deg: float = 0.0,
+        node_offset_deg: float = 0.0,
     ) -> Orbit:
         """Return a drag-free orbit from mean elements at ``epoch``.
 
@@ -63,6 +66,7 @@ class Orbit:
         sun-synchronous. The node is given as right ascension (TEME), or as
         mean local solar time such as ``"10:30"``, which a sun-synchronous
         orbit keeps; the Sun's own (apparent) time is up to 17 min off it.
+        ``node_offset_deg`` moves it further east, for other planes of a pattern.
 
         Raises:
             ValueError: an element is out of range, both forms of node are
@@ -75,7 +79,7 @@ class Orbit:
             days=jd - _SGP4_EPOCH_JD + fraction,
             axis_km=EQUATORIAL_RADIUS_KM + altitude_km,
             eccentricity=eccentricity,
-            node_rad=node_rad,
+            node_rad=node_rad + math.radians(node_offset_deg),
             perigee_rad=math.radians(argument_of_perigee_deg),
             anomaly_rad=math.radians(mean_anomaly_deg),
         )
@@ -109,13 +113,41 @@ class Orbit:
         fractions = fraction + np.asarray(t_s, dtype=np.float64) / SECONDS_PER_DAY
         errors, r_km, v_km_s = self._satellite.sgp4_array(np.full_like(fractions, jd), fractions)
         if errors.any():
-            first = int(np.flatnonzero(errors)[0])
-            raise ValueError(
-                f"SGP4 fails {float(t_s[first]):.0f} s after {start.isoformat()}: "
-                f"{SGP4_ERRORS[int(errors[first])]}; start nearer to the epoch of the elements, "
-                "fly higher, or fly shorter"
-            )
+            raise ValueError(_failure(errors, start, t_s))
         return r_km, v_km_s
+
+    @property
+    def catalogue_number(self) -> int:
+        """The number of the element set's satellite; 0 where there was no set."""
+        return int(self._satellite.satnum)
+
+
+def states_of(orbits: Sequence[Orbit], start: datetime, t_s: Array) -> tuple[Array, Array]:
+    """Return what ``Orbit.states`` does for several satellites, each (satellites, n, 3).
+
+    All are in memory at once, 48 bytes a state.
+
+    Raises:
+        ValueError: SGP4 fails on the way of a satellite; the message says which.
+    """
+    jd, fraction = julian_date(start)
+    fractions = fraction + np.asarray(t_s, dtype=np.float64) / SECONDS_PER_DAY
+    fleet = SatrecArray([orbit._satellite for orbit in orbits])
+    errors, r_km, v_km_s = fleet.sgp4(np.full_like(fractions, jd), fractions)
+    if errors.any():
+        which = int(np.flatnonzero(errors.any(axis=1))[0])
+        number = orbits[which].catalogue_number or which
+        raise ValueError(f"satellite {number}: {_failure(errors[which], start, t_s)}")
+    return r_km, v_km_s
+
+
+def _failure(errors: NDArray[np.uint8], start: datetime, t_s: Array) -> str:
+    first = int(np.flatnonzero(errors)[0])
+    return (
+        f"SGP4 fails {float(t_s[first]):.0f} s after {start.isoformat()}: "
+        f"{SGP4_ERRORS[int(errors[first])]}; start nearer to the epoch of the elements, "
+        "fly higher, or fly shorter"
+    )
 
 
 @dataclass(frozen=True, slots=True)

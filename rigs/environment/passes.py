@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from importlib import resources
@@ -12,41 +13,59 @@ from importlib import resources
 import numpy as np
 
 from rigs.environment.earth import Array, site_km, zenith
-from rigs.environment.edges import EDGE_TOLERANCE_S, Lanes, find_intervals, find_maxima, grid
+from rigs.environment.edges import (
+    EDGE_TOLERANCE_S,
+    Lanes,
+    find_crossings,
+    find_intervals,
+    find_roots,
+    grid,
+)
+from rigs.environment.masks import Masks, Skyline, check_mask
 from rigs.environment.orbit import Orbit
 from rigs.environment.trajectory import Trajectory
+from rigs.environment.vectors import dot, length
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-CULMINATION_TOLERANCE_S = 0.1  # the elevation is flat there: 1e-5° at 7.6 km/s and 500 km
+CULMINATION_TOLERANCE_S = 0.01  # the elevation is flat there: 1e-6° at 7.6 km/s and 500 km
+_SKYLINE_STEP_S = 5.0  # the azimuth of a satellite below 88° turns by less than 90° in it
+_BRACKET_S, _FEWEST_BRACKETS, _MOST_BRACKETS = 300.0, 8, 400  # in which the highest is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A ground station on the WGS 84 ellipsoid; below ``mask_deg`` it sees nothing."""
+    """A ground station on the WGS 84 ellipsoid; below ``mask_deg`` it sees nothing.
+
+    The mask is one elevation, or points of (azimuth, elevation) in degrees,
+    azimuth from north by east, linear in between and around north.
+    """
 
     name: str
     latitude_deg: float
     longitude_deg: float
     altitude_m: float = 0.0
-    mask_deg: float = 5.0
+    mask_deg: float | Skyline = 5.0
 
     def __post_init__(self) -> None:
-        for field, low, high, example in (
+        for key, low, high, example in (
             ("latitude_deg", -90.0, 90.0, 67.86),
             ("longitude_deg", -180.0, 360.0, 20.96),
             ("altitude_m", -500.0, 9000.0, 400.0),
-            ("mask_deg", -5.0, 90.0, 5.0),
         ):
-            value = getattr(self, field)
+            value = getattr(self, key)
             if not low <= value <= high:
                 raise ValueError(
-                    f"station {self.name!r}: {field} = {value} is outside {low:g} to {high:g}; "
+                    f"station {self.name!r}: {key} = {value} is outside {low:g} to {high:g}; "
                     f"for example {example}"
                 )
+        try:
+            object.__setattr__(self, "mask_deg", check_mask(self.mask_deg))
+        except ValueError as error:
+            raise ValueError(f"station {self.name!r}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,7 @@ class Pass:
 
     A contact under way at the start or the end of the mission is cut there:
     it ``starts_before`` or ``ends_after``, and AOS or LOS is the cut.
+    Azimuths are in degrees from north by east, 0 to 360.
     """
 
     station: str
@@ -64,6 +84,10 @@ class Pass:
     max_elevation_deg: float
     starts_before: bool = False
     ends_after: bool = False
+    # Not a number is not equal to itself, so a pass without azimuths would equal no other.
+    aos_azimuth_deg: float = field(default=math.nan, compare=False)
+    culmination_azimuth_deg: float = field(default=math.nan, compare=False)
+    los_azimuth_deg: float = field(default=math.nan, compare=False)
 
 
 def find_passes(
@@ -84,24 +108,122 @@ def passes_along(
     if not stations:
         return []
     sky = Sky(trajectory, stations)
-    lane, aos_s, los_s = find_intervals(
-        sky.above_mask, len(stations), grid(horizon_s), EDGE_TOLERANCE_S
-    )
-    top_s = find_maxima(sky.above_mask, lane, aos_s, los_s, CULMINATION_TOLERANCE_S)
-    # A pass that is cut may be highest at the cut, which a search inside only nears.
-    ends = np.stack([aos_s, top_s, los_s])
-    height = sky.sine_of_elevation(ends, lane)
-    best = np.argmax(height, axis=0)
-    each = np.arange(len(lane))
+    lane, aos_s, los_s = _contacts(sky, len(stations), horizon_s)
+    top_s = _culminations(sky, lane, aos_s, los_s)
+    azimuth = sky.azimuth_deg(np.stack([aos_s, top_s, los_s]), lane)
     columns = zip(
-        lane.tolist(), aos_s.tolist(), los_s.tolist(), ends[best, each].tolist(),
-        degrees(height[best, each]).tolist(), strict=True,
+        lane.tolist(), aos_s.tolist(), los_s.tolist(), top_s.tolist(),
+        degrees(sky.sine_of_elevation(top_s, lane)).tolist(), *azimuth.tolist(), strict=True,
     )  # fmt: skip
     passes = [
-        Pass(stations[i].name, aos, los, top, elevation, aos <= 0.0, los >= horizon_s)
-        for i, aos, los, top, elevation in columns
+        Pass(stations[i].name, aos, los, top, elevation, aos <= 0.0, los >= horizon_s, *azimuths)
+        for i, aos, los, top, elevation, *azimuths in columns
     ]
     return sorted(passes, key=lambda contact: (contact.aos_s, contact.station))
+
+
+def _contacts(sky: Sky, stations: int, horizon_s: float) -> tuple[Lanes, Array, Array]:
+    """Return station, AOS and LOS of each pass, in order of station, then time."""
+    grid_s = grid(horizon_s)
+    lane, aos_s, los_s = find_intervals(
+        sky.above_lowest, stations, grid_s, EDGE_TOLERANCE_S, sky.above_lowest_on(grid_s)
+    )
+    uneven = np.isin(lane, sky.masks.uneven)
+    if not uneven.any():
+        return lane, aos_s, los_s
+    behind = _behind_skyline(sky, lane[uneven], aos_s[uneven], los_s[uneven])
+    even = ~uneven
+    lane, aos_s, los_s = (
+        np.concatenate(pair)
+        for pair in zip((lane[even], aos_s[even], los_s[even]), behind, strict=True)
+    )
+    order = np.lexsort((aos_s, lane))
+    return lane[order], aos_s[order], los_s[order]
+
+
+def _behind_skyline(
+    sky: Sky, lane: Lanes, from_s: Array, until_s: Array
+) -> tuple[Lanes, Array, Array]:
+    """Return station, begin and end of what a mask by azimuth leaves of stretches above its lowest.
+
+    The mask bends where the azimuth passes one of its points, so those
+    moments are samples too: in between all is smooth, and no gap is missed.
+    """
+    who, t_s = _every(_SKYLINE_STEP_S, from_s, until_s)
+    bend, bend_s = _bends(sky, lane, who, t_s)
+    who, t_s = np.concatenate([who, bend]), np.concatenate([t_s, bend_s])
+    order = np.lexsort((t_s, who))
+    who, t_s = who[order], t_s[order]
+
+    def above(moment_s: Array, stretch: Lanes) -> Array:
+        return sky.above_skyline(moment_s, lane[stretch])
+
+    value = above(t_s, who)
+    first = np.concatenate([[True], who[1:] != who[:-1]])
+    last = np.concatenate([first[1:], [True]])
+    starts = np.flatnonzero(first)
+    cut, cut_s, rising = find_crossings(above, starts, t_s, value, EDGE_TOLERANCE_S)
+    opens, closes = first & (value >= 0.0), last & (value >= 0.0)
+    begin, begin_s = np.append(who[opens], cut[rising]), np.append(t_s[opens], cut_s[rising])
+    end, end_s = np.append(who[closes], cut[~rising]), np.append(t_s[closes], cut_s[~rising])
+    begin_order, end_order = np.lexsort((begin_s, begin)), np.lexsort((end_s, end))
+    aos_s, los_s = begin_s[begin_order], end_s[end_order]
+    real = los_s - aos_s > 2.0 * EDGE_TOLERANCE_S  # at the ends of a stretch rounding decides
+    return lane[begin[begin_order]][real], aos_s[real], los_s[real]
+
+
+def _every(step_s: float, from_s: Array, until_s: Array) -> tuple[Lanes, Array]:
+    """Return stretch and time of samples at most ``step_s`` apart, both ends among them."""
+    steps = np.maximum(np.ceil((until_s - from_s) / step_s).astype(np.intp), 1)
+    who = np.repeat(np.arange(len(steps)), steps + 1)
+    nth = np.arange(len(who)) - np.repeat(np.cumsum(steps + 1) - steps - 1, steps + 1)
+    share = nth / steps[who]
+    return who, from_s[who] * (1.0 - share) + until_s[who] * share
+
+
+def _bends(sky: Sky, lane: Lanes, who: Lanes, t_s: Array) -> tuple[Lanes, Array]:
+    """Return stretch and time of each passage over the azimuth of a point of the mask."""
+    azimuth = sky.azimuth_deg(t_s, lane[who])
+    inside = who[1:] == who[:-1]
+    found: list[tuple[Lanes, Array]] = [(who[:0], t_s[:0])]
+    for station in sky.masks.uneven:
+        for corner_deg in sky.masks.corners_deg(station):
+            off = _turned(azimuth - corner_deg)
+            over = ((off[1:] >= 0.0) != (off[:-1] >= 0.0)) & (np.abs(off[1:] - off[:-1]) < 180.0)
+            k = np.flatnonzero(over & inside & (lane[who[1:]] == station))
+
+            def past(moment_s: Array, stretch: Lanes, corner: float = corner_deg) -> Array:
+                return _turned(sky.azimuth_deg(moment_s, lane[stretch]) - corner)
+
+            ends = (t_s[k], t_s[k + 1]), (off[k], off[k + 1])
+            found.append((who[k], find_roots(past, who[k], *ends, EDGE_TOLERANCE_S)))
+    return np.concatenate([w for w, _ in found]), np.concatenate([t for _, t in found])
+
+
+def _turned(angle_deg: Array) -> Array:
+    """Return an angle from -180 to below 180."""
+    turned: Array = (angle_deg + 180.0) % 360.0 - 180.0
+    return turned
+
+
+def _culminations(sky: Sky, lane: Lanes, aos_s: Array, los_s: Array) -> Array:
+    """Return when each pass is highest: where it stops to climb, or at an end that cuts it."""
+    if not len(lane):
+        return aos_s
+    longest_s = float((los_s - aos_s).max())
+    parts = int(min(max(longest_s / _BRACKET_S, _FEWEST_BRACKETS), _MOST_BRACKETS))
+    t_s = aos_s + np.linspace(0.0, 1.0, parts + 1)[:, None] * (los_s - aos_s)
+    t_s[-1] = los_s
+    best, each = np.argmax(sky.sine_of_elevation(t_s, lane), axis=0), np.arange(len(lane))
+    top_s: Array = t_s[best, each]
+    low_s, high_s = t_s[np.maximum(best - 1, 0), each], t_s[np.minimum(best + 1, parts), each]
+    climbing, falling = sky.climb(low_s, lane), sky.climb(high_s, lane)
+    inside = np.flatnonzero((climbing > 0.0) & (falling < 0.0))
+    top_s[inside] = find_roots(
+        sky.climb, lane[inside], (low_s[inside], high_s[inside]),
+        (climbing[inside], falling[inside]), CULMINATION_TOLERANCE_S,
+    )  # fmt: skip
+    return top_s
 
 
 class Sky:
@@ -115,22 +237,55 @@ class Sky:
         self._trajectory = trajectory
         self._site_km = site_km(table[:, 0], table[:, 1], table[:, 2])
         self._zenith = zenith(table[:, 0], table[:, 1])
-        self._sine_of_mask = np.sin(np.radians([s.mask_deg for s in stations]))
+        longitude = np.radians(table[:, 1])
+        self._east = np.stack([-np.sin(longitude), np.cos(longitude), 0.0 * longitude], axis=-1)
+        self._north = np.cross(self._zenith, self._east)
+        self.masks = Masks([s.mask_deg for s in stations])
 
-    def above_mask(self, t_s: Array, lane: Lanes) -> Array:
-        """Return how far the sine of the elevation is above that of the station's mask."""
-        height: Array = self.sine_of_elevation(t_s, lane) - self._sine_of_mask[lane]
+    def above_lowest(self, t_s: Array, lane: Lanes) -> Array:
+        """Return how far the sine of the elevation is above that of the lowest of the mask."""
+        height: Array = self.sine_of_elevation(t_s, lane) - self.masks.lowest_sine[lane]
         return height
+
+    def above_lowest_on(self, grid_s: Array) -> Array:
+        """Return the same for every station at every time of a grid, shape (stations, n)."""
+        r_km = self._trajectory.at(grid_s)
+        # |r - s|² = |r|² - 2 r·s + |s|², which keeps twelve digits of a range of 100 km.
+        square = np.einsum("ni,ni->n", r_km, r_km) - 2.0 * self._site_km @ r_km.T
+        square += np.einsum("ni,ni->n", self._site_km, self._site_km)[:, None]
+        up = self._zenith @ r_km.T
+        up -= np.einsum("ni,ni->n", self._zenith, self._site_km)[:, None]
+        up /= np.sqrt(square)
+        up -= self.masks.lowest_sine[:, None]
+        return up
+
+    def above_skyline(self, t_s: Array, lane: Lanes) -> Array:
+        """Return how far the sine of the elevation is above that of a mask by azimuth."""
+        mask = self.masks.sine(self.azimuth_deg(t_s, lane), lane)
+        return self.sine_of_elevation(t_s, lane) - mask
+
+    def azimuth_deg(self, t_s: Array, lane: Lanes) -> Array:
+        """Return the direction of the satellite from north by east, 0 to 360."""
+        line = self._line_km(t_s, lane)
+        east, north = dot(line, self._east[lane]), dot(line, self._north[lane])
+        azimuth: Array = np.degrees(np.arctan2(east, north)) % 360.0
+        return azimuth
 
     def sine_of_elevation(self, t_s: Array, lane: Lanes) -> Array:
         """Return the sine of the angle between horizon and satellite."""
         line = self._line_km(t_s, lane)
-        sine: Array = np.einsum("...i,...i", line, self._zenith[lane]) / _length(line)
-        return sine
+        return dot(line, self._zenith[lane]) / length(line)
+
+    def climb(self, t_s: Array, lane: Lanes) -> Array:
+        """Return the rate of the sine of the elevation, per second."""
+        line, velocity = self._line_km(t_s, lane), self._trajectory.velocity_at(t_s)
+        up, square = self._zenith[lane], dot(line, line)
+        rate: Array = dot(velocity, up) - dot(line, up) * dot(line, velocity) / square
+        return rate / np.sqrt(square)
 
     def range_km(self, t_s: Array, lane: Lanes) -> Array:
         """Return the distance from station to satellite."""
-        return _length(self._line_km(t_s, lane))
+        return length(self._line_km(t_s, lane))
 
     def _line_km(self, t_s: Array, lane: Lanes) -> Array:
         line: Array = self._trajectory.at(t_s) - self._site_km[lane]
@@ -141,11 +296,6 @@ def degrees(sine: Array) -> Array:
     """Return the angle of a sine that rounding may have brought above one."""
     angle: Array = np.degrees(np.arcsin(np.minimum(sine, 1.0)))
     return angle
-
-
-def _length(line: Array) -> Array:
-    length: Array = np.sqrt(np.einsum("...i,...i", line, line))
-    return length
 
 
 def load_stations() -> dict[str, Station]:

@@ -12,6 +12,7 @@ from rigs.environment.earth import (
     earth_fixed,
     gmst82,
 )
+from rigs.environment.vectors import cross, dot, length
 
 AU_KM = 149597870.7  # IAU 2012 resolution B2
 SUN_RADIUS_KM = 696000.0  # Montenbruck & Gill, *Satellite Orbits*, 3.4; Orekit's value too
@@ -78,13 +79,13 @@ def eclipse_angles(
     Source: Montenbruck & Gill, *Satellite Orbits*, 3.4.2.
     """
     to_sun = sun - r_km
-    sun_distance, distance = _norm(to_sun), _norm(r_km)
+    r_km = np.broadcast_to(r_km, to_sun.shape)
+    sun_distance, distance = length(to_sun), length(r_km)
     apparent_sun = np.arcsin(sun_radius_km / sun_distance)
     apparent_earth = np.arcsin(np.minimum(earth_radius_km / distance, 1.0))
     # The angle from cross and dot product keeps full precision near 0 and π,
     # where an arccos would lose half the digits.
-    cross = _norm(np.cross(-r_km, to_sun))
-    separation = np.arctan2(cross, -np.sum(r_km * to_sun, axis=-1))
+    separation = np.arctan2(length(cross(to_sun, r_km)), -dot(r_km, to_sun))
     return apparent_sun, apparent_earth, separation
 
 
@@ -110,19 +111,36 @@ def visible_fraction(
     Source: Montenbruck & Gill, *Satellite Orbits*, 3.4.2.
     """
     a, b, c = eclipse_angles(r_km, sun, earth_radius_km, sun_radius_km)
+    hidden = np.where(c <= np.abs(a - b), np.minimum(1.0, (b / a) ** 2), 0.0)
     partial = (c < a + b) & (c > np.abs(a - b))
-    covered = np.where(c <= np.abs(a - b), np.minimum(1.0, (b / a) ** 2), 0.0)
-    chord = (c**2 + a**2 - b**2) / (2.0 * np.where(c > 0.0, c, 1.0))
+    if partial.any():
+        hidden[partial] = _overlap(a[partial], b[partial], c[partial])
+    return 1.0 - np.clip(hidden, 0.0, 1.0)
+
+
+def _overlap(a: Array, b: Array, c: Array) -> Array:
+    """Return the share of a disc of radius ``a`` behind one of radius ``b``, ``c`` away."""
+    chord = (c**2 + a**2 - b**2) / (2.0 * c)
     half = np.sqrt(np.maximum(a**2 - chord**2, 0.0))
     overlap = (
         a**2 * np.arccos(np.clip(chord / a, -1.0, 1.0))
         + b**2 * np.arccos(np.clip((c - chord) / b, -1.0, 1.0))
         - c * half
     )
-    hidden = np.where(partial, overlap / (np.pi * a**2), covered)
-    return 1.0 - np.clip(hidden, 0.0, 1.0)
+    share: Array = overlap / (np.pi * a**2)
+    return share
 
 
-def _norm(vector: Array) -> Array:
-    length: Array = np.sqrt(np.sum(vector * vector, axis=-1))
-    return length
+def beta_deg(r_km: Array, v_km_s: Array, sun: Array) -> Array:
+    """Return the angle in degrees from the orbit's plane to the Sun, positive to its normal.
+
+    ``r_km``, ``v_km_s`` and ``sun`` are geocentric in one inertial frame, shape (…, 3).
+
+    >>> east, north = np.array([7000.0, 0.0, 0.0]), np.array([0.0, 7.5, 0.0])
+    >>> float(beta_deg(east, north, np.array([0.0, 0.0, 1.5e8])))
+    90.0
+    """
+    normal = cross(r_km, v_km_s)
+    sine = dot(normal, sun) / (length(normal) * length(sun))
+    angle: Array = np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0)))
+    return angle

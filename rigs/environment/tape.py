@@ -23,9 +23,18 @@ from rigs.environment.earth import (
 from rigs.environment.eclipse import Eclipse, find_eclipses
 from rigs.environment.orbit import Orbit
 from rigs.environment.passes import Pass, Station, passes_along
+from rigs.environment.protons import Protons, protons_along
 from rigs.environment.radiation import Activity, load_trapped_protons
-from rigs.environment.sun import AU_KM, SOLAR_CONSTANT_W_M2, sun_km, visible_fraction
+from rigs.environment.solar_particles import SolarParticleEvent
+from rigs.environment.sun import (
+    AU_KM,
+    SOLAR_CONSTANT_W_M2,
+    beta_deg,
+    sun_km,
+    visible_fraction,
+)
 from rigs.environment.trajectory import SAMPLE_STEP_S, Trajectory
+from rigs.environment.vectors import cross, dot, unit
 
 ALBEDO = 0.30  # share of sunlight sent back, 0.2 to 0.4 by place and season; SMAD 3rd ed., 11.5
 EARTH_INFRARED_W_M2 = 237.0  # leaving the globe, ± 21 by place and season; SMAD 3rd ed., 11.5
@@ -46,6 +55,8 @@ class EnvironmentTape:
     sun_w_m2: Array
     """Shape (n, 3): direction to the Sun times the visible flux, in the orbital frame
     x = along track (completing), y = against the orbit's normal, z = nadir."""
+    to_sun: Array
+    """Shape (n, 3): unit vectors to the Sun in the same frame, in the shadow as well."""
     albedo_w_m2: Array
     """Sunlight from the globe on a plate that faces it: a first model, see ``build_tape``."""
     earth_ir_w_m2: Array
@@ -56,19 +67,25 @@ class EnvironmentTape:
     altitude_km: Array
     """Above the WGS 84 ellipsoid."""
     proton_flux_per_cm2_s: Array
-    """Above 30 MeV, trapped (AP-8) and galactic, unshielded: good to a factor of two."""
+    """All that strike, the sum of ``protons``: good to a factor of two."""
+    protons: Protons
+    """Above 30 MeV behind the shielding, by where they come from."""
     eclipses: tuple[Eclipse, ...]
     stations: tuple[Station, ...]
     passes: tuple[Pass, ...]
     beta_deg: float
     """Angle from the orbit's plane to the Sun at ``start``, positive towards the normal."""
+    beta_along_deg: Array
+    """The same at every knot."""
+    sunlit_fraction: Array
+    """Share of the Sun's disc that is seen: 0 in umbra, 1 in full light."""
     up_and_sun: Array
     """Shape (n, 6): unit vectors, Earth-fixed, straight up and to the Sun; for ``footprint``."""
     earth_fixed: Trajectory
     """Where the satellite is at any moment, from which ``profile`` takes range and elevation."""
 
     def __post_init__(self) -> None:
-        for owner in (self, self.earth_fixed):
+        for owner in (self, self.earth_fixed, self.protons):
             for field in fields(owner):
                 value = getattr(owner, field.name)
                 if isinstance(value, np.ndarray):
@@ -101,6 +118,8 @@ def build_tape(
     horizon_s: float,
     stations: Sequence[Station],
     activity: Activity = "solar-minimum",
+    shielding_mm: float = 0.0,
+    particle_event: SolarParticleEvent | None = None,
 ) -> EnvironmentTape:
     """Return the tape of one satellite.
 
@@ -114,54 +133,80 @@ def build_tape(
 
     Source: Gilmore, *Spacecraft Thermal Control Handbook*, 2nd ed., ch. 2.
     """
+    check_horizon(horizon_s)
+    trajectory = Trajectory.of(orbit, start, horizon_s)
+    return tape_along(
+        trajectory, start, horizon_s, stations, activity, shielding_mm, particle_event
+    )
+
+
+def check_horizon(horizon_s: float) -> None:
+    """Refuse a mission without end, or without beginning.
+
+    Raises:
+        ValueError: the horizon is not positive and finite.
+    """
     if not 0.0 < horizon_s < math.inf:
         raise ValueError(f"horizon_s = {horizon_s} must be positive; for example 86400")
-    trajectory = Trajectory.of(orbit, start, horizon_s)
+
+
+def tape_along(
+    trajectory: Trajectory,
+    start: datetime,
+    horizon_s: float,
+    stations: Sequence[Station],
+    activity: Activity = "solar-minimum",
+    shielding_mm: float = 0.0,
+    particle_event: SolarParticleEvent | None = None,
+) -> EnvironmentTape:
+    """Return the tape of a TEME trajectory that reaches the horizon, as ``build_tape`` does."""
     fixed = trajectory.earth_fixed(start)
     eclipses = find_eclipses(trajectory, start, horizon_s)
     knots_s = _knots(eclipses, horizon_s)
-    r_km, v_km_s = orbit.states(start, knots_s)
+    r_km, v_km_s = trajectory.at(knots_s), trajectory.velocity_at(knots_s)
     jd, fraction = julian_date(start)
     days = fraction + knots_s / SECONDS_PER_DAY
     sun = sun_km(jd + days)
     angle = gmst82(jd, days)
     latitude, longitude, altitude = geodetic(earth_fixed(r_km, angle))
-    up, to_sun = zenith(latitude, longitude), earth_fixed(_unit(sun), angle)
-    flux = SOLAR_CONSTANT_W_M2 * (AU_KM / _norm(sun - r_km)) ** 2
-    view = (EQUATORIAL_RADIUS_KM / _norm(r_km)) ** 2
-    sunward = (flux * visible_fraction(r_km, sun))[:, None] * _unit(sun - r_km)
-    protons = load_trapped_protons(activity).drifted_to(start.year)
+    up, to_sun = zenith(latitude, longitude), earth_fixed(unit(sun), angle)
+    sunward = sun - r_km
+    flux = SOLAR_CONSTANT_W_M2 * AU_KM**2 / dot(sunward, sunward)
+    view = EQUATORIAL_RADIUS_KM**2 / dot(r_km, r_km)
+    seen = visible_fraction(r_km, sun)
+    beta = beta_deg(r_km, v_km_s, sun)
+    to_the_sun = in_orbital_frame(unit(sunward), r_km, v_km_s)
+    belts = load_trapped_protons(activity).drifted_to(start.year)
+    place = latitude, longitude, altitude
+    protons = protons_along(belts, knots_s, place, shielding_mm, particle_event)
     return EnvironmentTape(
         start=start,
         horizon_s=float(horizon_s),
         knots_s=knots_s,
-        sun_w_m2=np.einsum("nij,nj->ni", orbital_axes(r_km, v_km_s), sunward),
-        albedo_w_m2=ALBEDO * flux * view * np.maximum(0.0, np.einsum("ni,ni->n", up, to_sun)),
+        sun_w_m2=(flux * seen)[:, None] * to_the_sun,
+        to_sun=to_the_sun,
+        albedo_w_m2=ALBEDO * flux * view * np.maximum(0.0, dot(up, to_sun)),
         earth_ir_w_m2=EARTH_INFRARED_W_M2 * view,
         latitude_deg=latitude,
         longitude_deg=longitude,
         altitude_km=altitude,
-        proton_flux_per_cm2_s=protons.flux_per_cm2_s(latitude, longitude, altitude),
+        proton_flux_per_cm2_s=protons.total,
+        protons=protons,
         eclipses=eclipses,
         stations=tuple(stations),
         passes=tuple(passes_along(fixed, stations, horizon_s)),
-        beta_deg=beta_deg(r_km[0], v_km_s[0], sun[0]),
+        beta_deg=float(beta[0]),
+        beta_along_deg=beta,
+        sunlit_fraction=seen,
         up_and_sun=np.concatenate([up, to_sun], axis=1),
         earth_fixed=fixed,
     )
 
 
-def orbital_axes(r_km: Array, v_km_s: Array) -> Array:
-    """Return the rotation (n, 3, 3) from TEME into the orbital frame, whose rows are its axes."""
-    z = -_unit(r_km)
-    y = -_unit(np.cross(r_km, v_km_s))
-    return np.stack([np.cross(y, z), y, z], axis=1)
-
-
-def beta_deg(r_km: Array, v_km_s: Array, sun: Array) -> float:
-    """Return the angle in degrees from the orbit's plane to the Sun, positive to its normal."""
-    normal = np.cross(r_km, v_km_s)
-    return float(np.degrees(np.arcsin(normal @ sun / (_norm(normal) * _norm(sun)))))
+def in_orbital_frame(vector: Array, r_km: Array, v_km_s: Array) -> Array:
+    """Return vectors (n, 3) of TEME in the frame of ``sun_w_m2``, whose z points to the nadir."""
+    z, y = -unit(r_km), -unit(cross(r_km, v_km_s))
+    return np.stack([dot(cross(y, z), vector), dot(y, vector), dot(z, vector)], axis=-1)
 
 
 def _knots(eclipses: tuple[Eclipse, ...], horizon_s: float) -> Array:
@@ -174,13 +219,3 @@ def _knots(eclipses: tuple[Eclipse, ...], horizon_s: float) -> Array:
     ]
     grid = np.arange(0.0, horizon_s, SAMPLE_STEP_S)
     return np.unique(np.concatenate([grid, edges, [horizon_s]]))
-
-
-def _norm(vector: Array) -> Array:
-    length: Array = np.sqrt(np.einsum("...i,...i", vector, vector))
-    return length
-
-
-def _unit(vector: Array) -> Array:
-    unit: Array = vector / _norm(vector)[..., None]
-    return unit

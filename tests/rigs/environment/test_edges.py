@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigs.environment.edges import find_edges, find_intervals, find_maxima
+from rigs.environment.edges import find_edges, find_intervals, find_maxima, find_roots
 
 GRID_S = np.arange(0.0, 6001.0, 60.0)
 TOLERANCE_S = 1e-3
@@ -49,6 +49,52 @@ def test_lanes_are_searched_apart_and_edges_alternate(waves):
         assert np.all(np.diff(edges.rising[mine].astype(int)) != 0)
         slope = 2 * np.pi * amplitude[lane] / period_s[lane]
         assert np.abs(waves_of(edges.t_s[mine], lane)).max(initial=0.0) < slope * TOLERANCE_S
+
+
+@given(st.floats(60.0, 5940.0), st.floats(12.0, 300.0), st.floats(1.0, 40.0))
+def test_a_sharp_fly_by_between_two_samples_is_found(centre_s, width_s, half_s):
+    # The sine of the elevation of whatever passes overhead at h / v = 12 s, 90 km high, or more.
+    level = 1.0 / np.hypot(1.0, half_s / width_s)
+
+    def overhead(t_s, lane):
+        return 1.0 / np.hypot(1.0, (t_s - centre_s) / width_s) - level + 0.0 * lane
+
+    edges = find_edges(overhead, 1, GRID_S, TOLERANCE_S)
+    inside = [t for t in (centre_s - half_s, centre_s + half_s) if 0.0 <= t <= 6000.0]
+    assert edges.t_s == pytest.approx(inside, abs=TOLERANCE_S)
+
+
+@given(st.floats(1e-6, 1.0 - 1e-6), st.floats(0.2, 5.0), st.floats(0.05, 20.0))
+def test_a_root_is_found_in_a_few_looks_however_the_function_bends(share, power, kink):
+    looks = []
+    low, high, target = np.array([0.0]), np.array([60.0]), 60.0 * share
+
+    def bent(t_s, lane):
+        looks.append(t_s)
+        off = t_s - target
+        return np.sign(off) * np.abs(off) ** power * np.where(off > 0.0, kink, 1.0)
+
+    lane = np.array([0])
+    ends = bent(low, lane), bent(high, lane)
+    root = find_roots(bent, lane, (low, high), ends, TOLERANCE_S)
+    assert root[0] == pytest.approx(target, abs=TOLERANCE_S)
+    BISECTION = 16  # halvings from 60 s to 1 ms
+    assert len(looks) <= 3 * BISECTION
+
+
+def test_a_smooth_root_takes_few_looks():
+    looks = []
+
+    def smooth(t_s, lane):
+        looks.append(t_s)
+        return np.sin((t_s - 21.7) / 300.0) + 0.1 * ((t_s - 21.7) / 300.0) ** 2
+
+    ends = np.array([0.0]), np.array([60.0])
+    lane = np.array([0])
+    values = smooth(ends[0], lane), smooth(ends[1], lane)
+    root = find_roots(smooth, lane, ends, values, TOLERANCE_S)
+    assert root[0] == pytest.approx(21.7, abs=1e-6)  # far better than asked for
+    assert len(looks) <= 8
 
 
 def test_a_function_without_edges_gives_none():

@@ -12,7 +12,7 @@ from rigs.environment.earth import julian_date
 from rigs.environment.orbit import Orbit
 from rigs.environment.passes import Station, find_passes, passes_along
 from rigs.environment.profile import profiles
-from rigs.environment.sun import sun_km, visible_fraction
+from rigs.environment.sun import AU_KM, sun_km, visible_fraction
 from rigs.environment.trajectory import Trajectory
 
 pytestmark = pytest.mark.slow
@@ -30,13 +30,14 @@ STATIONS = [
         strict=True,
     )
 ]
-UT1_S = 0.35  # the oracles apply UT1-UTC and polar motion, or round their edges
+UT1_S = 0.35  # V7: the oracles apply UT1-UTC and polar motion, or round their edges
 AT_THE_END_S = 1.0  # an oracle's edge this near to an end of the week is the cut itself
 # Skyfield turns the Earth by UT1 (0.01 s off UTC then: 5 m at the equator) and moves its poles by
 # 15 m; our range is a chord that may be 100 m off; a kilometre is 3 µs of light time.
 RANGE_KM = 0.2
 ELEVATION_DEG = 0.01  # 20 m at 550 km are 0.002°; the ISS flies lower
-DISC = 1e-8  # the same formula; as Basilisk's comparison elsewhere
+DISC = 1e-8  # the same formula
+BASILISK_EARTH_KM, BASILISK_SUN_KM = 6378.1366, 695000.0  # its astroConstants; 696000 gives 5e-4
 
 
 def test_skyfield_sees_the_same_passes():
@@ -117,6 +118,56 @@ def test_brahe_sees_the_same_share_of_the_sun():
     )
     print(f"brahe: worst difference of the visible disc {np.abs(ours - theirs).max():.1e}")
     assert np.abs(ours - theirs).max() < DISC
+
+
+def test_basilisk_sees_the_same_share_of_the_sun():
+    # V5: Basilisk's `eclipse` at 4,000 random places, most of them near a shadow's edge.
+    pytest.importorskip("Basilisk", reason="bsk is in the extra `oracles`")
+    chance = np.random.default_rng(5)
+    sun = AU_KM * np.array([0.8, 0.5, 0.33166247903554])
+    r_km = random_places(chance, 4000, sun)
+    theirs = basilisk_factor(r_km, sun)
+    ours = visible_fraction(r_km, sun[None, :], BASILISK_EARTH_KM, BASILISK_SUN_KM)
+    partial = (theirs > 0.0) & (theirs < 1.0)
+    worst = np.abs(ours - theirs).max()
+    print(f"Basilisk: {partial.sum()} places in penumbra, disc within {worst:.1e}")
+    assert partial.sum() > 500
+    assert (theirs == 0.0).sum() > 500
+    assert worst < DISC
+
+
+def basilisk_factor(r_km, sun):
+    """Return Basilisk's illumination factor at places (n, 3), in km."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its bindings warn of themselves on import
+        from Basilisk.architecture import messaging
+        from Basilisk.simulation import eclipse
+    model = eclipse.Eclipse()
+    body = messaging.SpicePlanetStateMsgPayload(PositionVector=(1e3 * sun).tolist())
+    star = messaging.SpicePlanetStateMsg().write(body)
+    planet = messaging.SpicePlanetStateMsgPayload(PlanetName="earth")
+    earth = messaging.SpicePlanetStateMsg().write(planet)
+    model.sunInMsg.subscribeTo(star)
+    model.addPlanetToModel(earth)
+    states = [messaging.SCStatesMsg() for _ in r_km]
+    for state, place in zip(states, r_km, strict=True):
+        state.write(messaging.SCStatesMsgPayload(r_BN_N=(1e3 * place).tolist()))
+        model.addSpacecraftToModel(state)
+    model.Reset(0)
+    model.UpdateState(0)
+    return np.array([out.read().shadowFactor for out in model.eclipseOutMsgs])
+
+
+def random_places(chance, count, sun):
+    """Return places from 300 to 36,000 km high, most of them where the limb meets the Sun."""
+    away = -sun / np.linalg.norm(sun)
+    side = np.cross(away, chance.normal(size=(count, 3)))
+    side /= np.linalg.norm(side, axis=1)[:, None]
+    radius = BASILISK_EARTH_KM + 300.0 * 120.0 ** chance.uniform(size=count)
+    edge = np.arcsin(BASILISK_EARTH_KM / radius)
+    wide = chance.uniform(0.0, np.pi, count)
+    angle = np.where(np.arange(count) % 4, edge + chance.normal(scale=0.005, size=count), wide)
+    return radius[:, None] * (np.cos(angle)[:, None] * away + np.sin(angle)[:, None] * side)
 
 
 def assert_same_passes(oracle, passes):

@@ -10,6 +10,7 @@ import pytest
 from rigs.environment.earth import earth_fixed, gmst82, julian_date, site_km, zenith
 from rigs.environment.orbit import Orbit
 from rigs.environment.passes import (
+    Sky,
     Station,
     find_passes,
     load_stations,
@@ -21,6 +22,7 @@ from rigs.environment.trajectory import Trajectory
 START = datetime(2025, 3, 20, tzinfo=timezone.utc)
 DAY_S = 86400.0
 ONE_STEP_S = 1.0  # brute force steps by one second
+BASILISK = 1e-8  # of its own test, in degrees and km
 EDGE_ERROR_S = 0.01  # interpolated orbit (0.1 m) and bisection (1 ms)
 
 
@@ -74,6 +76,19 @@ def test_edges_lie_on_the_mask_and_the_culmination_is_the_top(orbit, stations, p
         )
 
 
+def test_a_pass_of_hours_with_several_tops_culminates_at_the_highest():
+    # A Molniya-like orbit stands over the north for hours, and may rise twice in one pass.
+    orbit = Orbit.from_elements(
+        START, 20_182.0, inclination_deg=63.4, eccentricity=0.7, argument_of_perigee_deg=270.0
+    )
+    station = Station("north", 60.0, 30.0, mask_deg=10.0)
+    passes = find_passes(orbit, [station], START, 3 * DAY_S)
+    assert max(p.los_s - p.aos_s for p in passes) > 6 * 3600.0
+    for contact in passes:
+        within = np.linspace(contact.aos_s, contact.los_s, 3000)
+        assert contact.max_elevation_deg >= elevation(orbit, station, within).max() - 1e-6
+
+
 def test_passes_come_in_order_of_acquisition(passes):
     times = [contact.aos_s for contact in passes]
     assert times == sorted(times)
@@ -95,7 +110,7 @@ def test_a_contact_is_cut_and_marked_at_both_ends(orbit):
 
 
 def test_a_satellite_overhead_stands_at_ninety_degrees():
-    # Basilisk's groundLocation test: 100 km above the site 90°, 100 km up and aside 79°.
+    # V8: Basilisk's groundLocation test: 100 km above the site 90°, 100 km up and aside 79°.
     site, up = site_km(40.0, -105.0, 1600.0), zenith(40.0, -105.0)
     north = np.cross(np.cross([0.0, 0.0, 1.0], up), up) * -1.0
     north /= np.linalg.norm(north)
@@ -103,8 +118,15 @@ def test_a_satellite_overhead_stands_at_ninety_degrees():
     for direction, expected in ((up, 90.0), (np.cos(lean) * up + np.sin(lean) * north, 79.0)):
         hovering = np.tile(site + 100.0 * direction, (3, 1))
         trajectory = Trajectory(30.0, hovering, np.zeros((3, 3)))
-        (contact,) = passes_along(trajectory, [Station("here", 40.0, -105.0, 1600.0)], 60.0)
-        assert contact.max_elevation_deg == pytest.approx(expected, abs=1e-6)
+        station = Station("here", 40.0, -105.0, 1600.0)
+        (contact,) = passes_along(trajectory, [station], 60.0)
+        sky, now, lane = Sky(trajectory, [station]), np.array([30.0]), np.array([0])
+        assert sky.range_km(now, lane)[0] == pytest.approx(100.0, abs=BASILISK)
+        # At the zenith the sine is flat: 1e-8 of it are all the digits that an angle has.
+        sine = sky.sine_of_elevation(now, lane)[0]
+        assert sine == pytest.approx(np.sin(np.radians(expected)), abs=BASILISK)
+        if expected < 90.0:
+            assert contact.max_elevation_deg == pytest.approx(expected, abs=BASILISK)
         assert (contact.starts_before, contact.ends_after) == (True, True)
 
 

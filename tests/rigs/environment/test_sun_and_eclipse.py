@@ -14,13 +14,13 @@ from rigs.environment.edges import find_intervals
 from rigs.environment.orbit import Orbit
 from rigs.environment.sun import (
     AU_KM,
+    beta_deg,
     eclipse_angles,
     shadow_depths,
     subsolar_point,
     sun_km,
     visible_fraction,
 )
-from rigs.environment.tape import beta_deg
 from rigs.environment.trajectory import Trajectory
 
 EARTH_KM = 6378.137
@@ -30,7 +30,7 @@ MU_KM3_S2 = 398600.47  # Orekit's test: 3.9860047e14 m³/s²
 
 
 def test_the_sun_stands_where_vallados_example_has_it():
-    # Vallado, *Fundamentals*, example 5-1: 2006-04-02 00:00 UTC, mean equator of date.
+    # V2: Vallado, *Fundamentals*, example 5-1: 2006-04-02 00:00 UTC, mean equator of date.
     expected = [146186212.987, 28788976.312, 12481063.645]
     off_km = np.linalg.norm(sun_km(2453827.5) - expected)
     assert off_km / AU_KM < PRINTED_SUN
@@ -59,7 +59,7 @@ def test_the_sun_is_overhead_at_greenwich_at_its_transit():
 
 
 def test_eclipse_edges_match_orekits_eclipse_detector():
-    # Orekit EclipseDetectorTest: sphere of 6400 km, Sun of 696000 km, two-body.
+    # V3: Orekit EclipseDetectorTest: sphere of 6400 km, Sun of 696000 km, two-body.
     penumbra, umbra = orekit_shadows(
         r_km=[-6142.438668, 3492.467560, -25.7672568],
         v_km_s=[0.5058479685, 0.9427809215, 7.435922231],
@@ -71,7 +71,7 @@ def test_eclipse_edges_match_orekits_eclipse_detector():
 
 
 def test_umbra_edges_match_orekits_over_a_polar_orbit():
-    # The reference's second case: the same start on an exactly polar plane.
+    # V4: the reference's second case, the same start on an exactly polar plane.
     r_km = np.array([-6142.438668, 3492.467560, -25.7672568])
     v_km_s = np.array([0.5058479685, 0.9427809215, 7.435922231])
     _, umbra = orekit_shadows(*to_polar(r_km, v_km_s), earth_km=EARTH_KM, horizon_s=15000.0)
@@ -85,7 +85,7 @@ CONE_S = 26.0  # at 550 km the umbra's cone is 8 to 25 s shorter than the cylind
 
 @pytest.mark.parametrize(("beta", "cylinder_min"), [(0.0, 35.611), (30.0, 33.584), (60.0, 20.539)])
 def test_eclipses_bracket_the_analytic_cylinder(beta, cylinder_min):
-    # T_ecl = (T/π) acos(sqrt(h² + 2 R h) / (a cos β)) for a circular orbit at 550 km.
+    # V6: T_ecl = (T/π) acos(sqrt(h² + 2 R h) / (a cos β)) for a circular orbit at 550 km.
     penumbra, umbra = circular_shadow_s(beta)
     assert umbra < 60.0 * cylinder_min < penumbra
     assert penumbra - umbra < 2.0 * CONE_S
@@ -95,7 +95,7 @@ def test_eclipses_bracket_the_analytic_cylinder(beta, cylinder_min):
 
 
 def test_no_eclipse_above_the_critical_beta():
-    # β* = 67.016° for the cylinder at 550 km; half the Sun's disc, 0.27°, to each side.
+    # V6: β* = 67.016° for the cylinder at 550 km; half the Sun's disc, 0.27°, to each side.
     assert circular_shadow_s(67.016 + 0.3) == (0.0, 0.0)
     penumbra, umbra = circular_shadow_s(67.016)
     assert penumbra > 0.0
