@@ -1,11 +1,12 @@
-"""When radiation strikes: a seeded Poisson process under the flux along the orbit."""
+"""When radiation strikes: seeded Poisson processes under the flux along the orbit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from firmware_bridge.faults import FaultKind
 from rigs.environment.earth import Array
@@ -20,6 +21,31 @@ class Strike:
     t_s: float
     kind: FaultKind
     variates: tuple[float, ...]  # uniform in [0, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaultDays:
+    """The strikes of many seeds under one sky, by seed, then class, then time.
+
+    Arrays of one length: ``seed`` and ``kind`` are places in ``seeds`` and
+    ``kinds``, ``variates`` has ``VARIATES`` columns.
+    """
+
+    seeds: tuple[int, ...]
+    kinds: tuple[FaultKind, ...]
+    seed: NDArray[np.intp]
+    kind: NDArray[np.intp]
+    t_s: Array
+    variates: Array
+
+    def strikes(self, place: int) -> list[Strike]:
+        """Return the strikes of the seed at one place of ``seeds``, in order of time."""
+        rows = slice(*np.searchsorted(self.seed, [place, place + 1]).tolist())
+        columns = self.t_s[rows], self.kind[rows], self.variates[rows]
+        return _in_time(
+            Strike(t_s, self.kinds[kind], tuple(row))
+            for t_s, kind, row in zip(*(c.tolist() for c in columns), strict=True)
+        )
 
 
 def strikes(
@@ -40,16 +66,81 @@ def strikes(
 
     Source: time-rescaling; Çınlar, *Introduction to Stochastic Processes*, ch. 4.7.
     """
+    if missing := [kind.value for kind in cross_section_cm2 if kind not in streams]:
+        raise ValueError(f"class {missing[0]} has no random stream; every class needs its own")
+    days = fault_days(
+        knots_s,
+        flux_per_cm2_s,
+        cross_section_cm2,
+        acceleration,
+        (0,),
+        lambda seed, kind: streams[kind],
+    )
+    return days.strikes(0)
+
+
+def fault_days(
+    knots_s: Array,
+    flux_per_cm2_s: Array,
+    cross_section_cm2: Mapping[FaultKind, float],
+    acceleration: float,
+    seeds: Sequence[int],
+    stream: Callable[[int, FaultKind], np.random.Generator],
+) -> FaultDays:
+    """Return what `strikes` gives for each of many seeds, at once.
+
+    ``stream`` gives the generator of a seed and a class; it is asked once,
+    and not for a class that never strikes.
+
+    Raises:
+        ValueError: a cross-section or the acceleration is negative.
+    """
     exposure = exposure_per_cm2(knots_s, flux_per_cm2_s)
-    found: list[Strike] = []
-    for kind, sigma_cm2 in cross_section_cm2.items():
-        rate_cm2 = _rate_cm2(kind, sigma_cm2, acceleration, streams)
-        t_s = _arrivals(knots_s, flux_per_cm2_s, exposure, rate_cm2, streams[kind])
-        variates = streams[kind].random((len(t_s), VARIATES))
-        found += [
-            Strike(t, kind, tuple(row))
-            for t, row in zip(t_s.tolist(), variates.tolist(), strict=True)
-        ]
+    kinds = tuple(cross_section_cm2)
+    means = [
+        _rate_cm2(kind, cross_section_cm2[kind], acceleration) * exposure[-1] for kind in kinds
+    ]
+    striking = [(k, kinds[k], mean) for k, mean in enumerate(means) if mean > 0.0]
+    counts, drawn = [], [np.empty(0)]
+    for seed in seeds:
+        for _, kind, mean in striking:
+            chance = stream(seed, kind)
+            count = chance.poisson(mean)
+            uniform = chance.random(count * (1 + VARIATES))  # places in fluence, then variates
+            uniform[:count].sort()
+            counts.append(count)
+            drawn.append(uniform)
+    return _together(knots_s, flux_per_cm2_s, exposure, seeds, kinds, striking, counts, drawn)
+
+
+def _together(
+    knots_s: Array,
+    flux: Array,
+    exposure: Array,
+    seeds: Sequence[int],
+    kinds: tuple[FaultKind, ...],
+    striking: list[tuple[int, FaultKind, float]],
+    counts: list[int],
+    drawn: list[Array],
+) -> FaultDays:
+    """Return the draws of all streams as strikes, their times by one inversion of the fluence."""
+    count = np.array(counts, dtype=np.intp)
+    first = np.cumsum(count * (1 + VARIATES)) - count * (1 + VARIATES)
+    own = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    places = np.repeat(first, count) + own
+    uniform = np.concatenate(drawn)
+    rows = np.repeat(first + count, count) + VARIATES * own
+    return FaultDays(
+        seeds=tuple(seeds),
+        kinds=kinds,
+        seed=np.repeat(np.repeat(np.arange(len(seeds)), len(striking)), count),
+        kind=np.repeat(np.tile([k for k, _, _ in striking], len(seeds)).astype(np.intp), count),
+        t_s=_arrivals(knots_s, flux, exposure, uniform[places] * exposure[-1]),
+        variates=uniform[rows[:, None] + np.arange(VARIATES)],
+    )
+
+
+def _in_time(found: Iterator[Strike]) -> list[Strike]:
     order = {kind: serial for serial, kind in enumerate(FaultKind)}
     return sorted(found, key=lambda strike: (strike.t_s, order[strike.kind]))
 
@@ -60,14 +151,7 @@ def exposure_per_cm2(knots_s: Array, flux_per_cm2_s: Array) -> Array:
     return np.concatenate([[0.0], np.cumsum(pieces)])
 
 
-def _rate_cm2(
-    kind: FaultKind,
-    sigma_cm2: float,
-    acceleration: float,
-    streams: Mapping[FaultKind, np.random.Generator],
-) -> float:
-    if kind not in streams:
-        raise ValueError(f"class {kind.value} has no random stream; every class needs its own")
+def _rate_cm2(kind: FaultKind, sigma_cm2: float, acceleration: float) -> float:
     if not (sigma_cm2 >= 0.0 and acceleration >= 0.0):
         raise ValueError(
             f"class {kind.value}: cross-section {sigma_cm2} cm² and acceleration {acceleration} "
@@ -76,15 +160,8 @@ def _rate_cm2(
     return sigma_cm2 * acceleration
 
 
-def _arrivals(
-    knots_s: Array, flux: Array, exposure: Array, rate_cm2: float, stream: np.random.Generator
-) -> Array:
-    """Return the arrival times of a Poisson process of intensity ``rate_cm2 · flux``.
-
-    The stream gives the count first, then the uniform positions in fluence.
-    """
-    count = stream.poisson(rate_cm2 * exposure[-1])
-    target = np.sort(stream.random(count)) * exposure[-1]
+def _arrivals(knots_s: Array, flux: Array, exposure: Array, target: Array) -> Array:
+    """Return when the fluence reaches each ``target``: the flux is linear between knots."""
     k = np.clip(np.searchsorted(exposure, target, side="right") - 1, 0, len(knots_s) - 2)
     step_s = knots_s[k + 1] - knots_s[k]
     wanted = target - exposure[k]

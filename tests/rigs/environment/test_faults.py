@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from firmware_bridge.faults import FaultKind
-from rigs.environment.faults import VARIATES, exposure_per_cm2, strikes
+from rigs.environment.faults import VARIATES, exposure_per_cm2, fault_days, strikes
 
 # A day with sixteen sharp passages through an anomaly above a floor.
 KNOTS_S = np.arange(0.0, 86401.0, 30.0)
@@ -58,6 +58,37 @@ def test_the_same_seed_gives_the_same_strikes_and_another_does_not():
     first = strikes(KNOTS_S, FLUX, SIGMA, 1e6, streams(3))
     assert first == strikes(KNOTS_S, FLUX, SIGMA, 1e6, streams(3))
     assert first != strikes(KNOTS_S, FLUX, SIGMA, 1e6, streams(4))
+
+
+def test_many_seeds_at_once_strike_as_each_alone():
+    days = fault_days(KNOTS_S, FLUX, SIGMA, 1e5, range(50), lambda seed, kind: streams(seed)[kind])
+    assert days.seeds == tuple(range(50))
+    assert len(days.t_s) == sum(len(days.strikes(place)) for place in range(50))
+    for seed in (0, 7, 49):
+        assert days.strikes(seed) == strikes(KNOTS_S, FLUX, SIGMA, 1e5, streams(seed))
+
+
+def test_changing_one_class_of_many_days_leaves_the_others_as_they_were():
+    def seen(sigma):
+        def stream(seed, kind):
+            return streams(seed)[kind]
+
+        days = fault_days(KNOTS_S, FLUX, sigma, 1e5, range(20), stream)
+        rows = days.kind == days.kinds.index(FaultKind.SEFI)
+        return days.seed[rows].tolist(), days.t_s[rows].tolist(), days.variates[rows].tolist()
+
+    assert seen(SIGMA) == seen(SIGMA | {FaultKind.SEU: 0.0}) == seen(SIGMA | {FaultKind.SEL: 1e-7})
+
+
+def test_a_class_that_never_strikes_draws_nothing():
+    def stream(seed, kind):
+        assert kind is not FaultKind.SET
+        return streams(seed)[kind]
+
+    days = fault_days(KNOTS_S, FLUX, SIGMA | {FaultKind.SET: 0.0}, 1e5, range(3), stream)
+    assert FaultKind.SET not in {
+        strike.kind for place in range(3) for strike in days.strikes(place)
+    }
 
 
 def test_no_flux_means_no_strike():
