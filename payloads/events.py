@@ -115,6 +115,7 @@ class Housekeeping:
     unserved_wh: float
     losses_wh: float
     shed_s: float
+    battery_use: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

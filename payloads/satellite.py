@@ -8,6 +8,8 @@ from math import inf
 from typing import NamedTuple
 
 from firmware_bridge.telemetry import TelemetrySample
+from payloads.ageing import Fade, Swings
+from payloads.battery import J_PER_WH, Store, Watch
 from payloads.computer import PayloadComputer
 from payloads.events import (
     BatteryCrossed,
@@ -22,12 +24,16 @@ from payloads.events import (
     TransmitterSwitched,
     TripCrossed,
 )
-from payloads.power import J_PER_WH, Battery, Eps, EpsMode, Ramp
+from payloads.power import Eps, EpsMode, Ramp
 from payloads.thermal import ZERO_CELSIUS_K, ThermalStar
 
 _CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found,
 _CROSSING_TOLERANCE_K = 1e-6  # or by how much it is passed
+SECONDS_PER_YEAR = 365.25 * 86_400.0
 _LONGEST_LOOK_S = 60.0  # ahead; a die that swings out and back within it is not seen
+
+
+NO_FADE = Fade(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Breaker:
 class Bus:
     """What a satellite is made of, besides its computers."""
 
-    battery: Battery
+    battery: Store
     eps: Eps
     loads: BusLoads
     breaker: Breaker
@@ -61,6 +67,8 @@ class Bus:
     housekeeping_s: float
     start_charge_j: float
     start_k: float
+    structure_w: Ramp | None = None  # what the structure absorbs, if there is one
+    fade: Fade = NO_FADE
 
 
 class _Sky(NamedTuple):
@@ -70,6 +78,8 @@ class _Sky(NamedTuple):
     array_slope: float
     heat_w: float
     heat_slope: float
+    structure_w: float
+    structure_slope: float
 
 
 class _Ahead(NamedTuple):
@@ -92,13 +102,14 @@ class Satellite:
         self._t_s = 0.0
         self._ahead: _Ahead | None = None
         self._charge_j = self._lowest_j = bus.start_charge_j
-        self._full_j = bus.battery.charge_at_v(bus.eps.max_v)
+        self._swings = Swings(bus.start_charge_j, bus.battery.capacity_j)
+        self._held_v: dict[EpsMode, float] = {}  # at rest: below it, what was shed stays so
         self._mode = bus.eps.mode_at(bus.battery.voltage_v(bus.start_charge_j))
         self._transmitting = False
         self._looks = 0  # of housekeeping, the first at mission start
         self._payload_w = [0.0 for _ in self._names]
         self._surges = [0 for _ in self._names]
-        self._kelvin = [bus.start_k for _ in (*self._names, "radiator")]
+        self._kelvin = [bus.start_k] * bus.star.nodes
         self._coldest, self._hottest = list(self._kelvin), list(self._kelvin)
         self._energy_j = [0.0 for _ in self._names]
         self._generated_j = self._consumed_j = self._curtailed_j = 0.0
@@ -129,7 +140,7 @@ class Satellite:
             case TelemetrySample():
                 return self._meter(t_s, event)
             case BatteryCrossed(rising=rising):
-                return self._change_mode(self._bus.eps.after(self._mode, rising))
+                return self._change_mode(rising)
             case TransmitterSwitched(on=on):
                 self._transmitting = on
                 self._set_mode(self._mode)
@@ -148,14 +159,14 @@ class Satellite:
     def housekeeping(self, t_s: float) -> Housekeeping:
         """Return the state at ``t_s``, to which `coast` has come."""
         self._catch_up(t_s)
-        array_w = self._bus.array_w.at(self._t_s)[0]
+        array_w, load_w = self._bus.array_w.at(self._t_s)[0], self._load_w()
         return Housekeeping(
             mode=self._mode,
             array_w=array_w,
-            load_w=self._load_w(),
+            load_w=load_w,
             payload_w=self._named(self._payload_w),
             battery_wh=self._charge_j / J_PER_WH,
-            battery_v=self._bus.battery.voltage_v(self._charge_j),
+            battery_v=self._bus.battery.voltage_v(self._charge_j, array_w - load_w),
             battery_min_wh=self._lowest_j / J_PER_WH,
             radiator_c=self._kelvin[-1] - ZERO_CELSIUS_K,
             die_c=self._named_c(self._kelvin),
@@ -168,7 +179,17 @@ class Satellite:
             unserved_wh=self._unserved_j / J_PER_WH,
             losses_wh=self._losses_j / J_PER_WH,
             shed_s=self._shed_s,
+            battery_use=self._battery_use(),
         )
+
+    def _battery_use(self) -> dict[str, float]:
+        battery, use = self._bus.battery, self._swings.so_far()
+        years = self._t_s / SECONDS_PER_YEAR
+        return {
+            "capacity_wh": battery.capacity_j / J_PER_WH,
+            **use._asdict(),
+            "fade": self._bus.fade.lost(use.equivalent_cycles, years),
+        }
 
     def _named(self, values: list[float]) -> dict[str, float]:
         return dict(zip(self._names, values, strict=True))
@@ -186,8 +207,12 @@ class Satellite:
         """Integrate to ``until_s``, the end of this linear stretch of sky, or a threshold."""
         array_w, array_slope, array_until_s = self._bus.array_w.at(self._t_s)
         heat_w, heat_slope, heat_until_s = self._bus.absorbed_w.at(self._t_s)
-        sky = _Sky(array_w, array_slope, heat_w, heat_slope)
         end_s = min(until_s, array_until_s, heat_until_s)
+        body_w = body_slope = 0.0
+        if self._bus.structure_w is not None:
+            body_w, body_slope, body_until_s = self._bus.structure_w.at(self._t_s)
+            end_s = min(end_s, body_until_s)
+        sky = _Sky(array_w, array_slope, heat_w, heat_slope, body_w, body_slope)
         crossed: SatelliteEvent | None
         dt_s, crossed = self._battery_crossing(end_s - self._t_s, sky)
         kelvin = self._heat_after(sky, dt_s)
@@ -210,19 +235,20 @@ class Satellite:
     def _battery_crossing(self, dt_s: float, sky: _Sky) -> tuple[float, BatteryCrossed | None]:
         net_w = sky.array_w - self._load_now_w
         crossed: BatteryCrossed | None = None
-        for level_j, level_v, rising in self._watched:
-            hit_s = self._bus.battery.reaches_s(
-                self._charge_j, level_j, self._full_j, net_w, sky.array_slope, dt_s
-            )
+        for watch in self._watched:
+            hit_s = self._bus.battery.passes_s(self._charge_j, watch, net_w, sky.array_slope, dt_s)
             if hit_s is not None:
-                dt_s, crossed = hit_s, BatteryCrossed(rising, level_v)
+                dt_s, crossed = hit_s, BatteryCrossed(watch.rising, watch.volts)
         return dt_s, crossed
 
     def _heat_after(self, sky: _Sky, dt_s: float) -> list[float]:
+        """Return the temperatures ``dt_s`` on; the bus heats the structure, if there is one."""
         bus_w = self._load_now_w - sum(self._payload_w)
-        return self._bus.star.step(
-            self._kelvin, self._payload_w, sky.heat_w + bus_w, sky.heat_slope, dt_s
-        )
+        star, payload_w, slope = self._bus.star, self._payload_w, sky.heat_slope
+        if not star.has_structure:
+            return star.step(self._kelvin, payload_w, sky.heat_w + bus_w, slope, dt_s)
+        body_w, body_slope = sky.structure_w + bus_w, sky.structure_slope
+        return star.step(self._kelvin, payload_w, sky.heat_w, slope, dt_s, body_w, body_slope)
 
     def _outside(self, kelvin: list[float]) -> TripCrossed | None:
         """Return the first die that is outside its governor's limits."""
@@ -266,10 +292,11 @@ class Satellite:
 
     def _account(self, sky: _Sky, dt_s: float) -> None:
         flow = self._bus.battery.step(
-            self._charge_j, self._full_j, sky.array_w - self._load_now_w, sky.array_slope, dt_s
+            self._charge_j, sky.array_w - self._load_now_w, sky.array_slope, dt_s
         )
         self._charge_j = flow.charge_j
         self._lowest_j = min(self._lowest_j, flow.lowest_j)
+        self._swings.see(flow.lowest_j, flow.highest_j, flow.charge_j)
         self._generated_j += (sky.array_w + 0.5 * sky.array_slope * dt_s) * dt_s
         self._consumed_j += self._load_now_w * dt_s - flow.unserved_j
         self._losses_j += flow.losses_j
@@ -292,15 +319,20 @@ class Satellite:
         """Take over what follows from the mode and the loads: what is drawn, what is watched."""
         self._mode = mode
         falling_v, rising_v = self._bus.eps.watched_v(mode)
-        self._load_now_w = self._load_w()
-        self._watched = [
-            (self._bus.battery.charge_at_v(v), v, rising)
-            for v, rising in ((falling_v, False), (rising_v, True))
-            if v is not None
-        ]
+        charge_at_v, self._load_now_w = self._bus.battery.charge_at_v, self._load_w()
+        self._watched = []
+        if falling_v is not None:
+            self._watched.append(Watch(falling_v, False, charge_at_v(falling_v)))
+        if rising_v is not None:
+            held_j = charge_at_v(self._held_v.get(mode, 0.0))
+            self._watched.append(Watch(rising_v, True, charge_at_v(rising_v), held_j))
 
-    def _change_mode(self, mode: EpsMode) -> list[SatelliteAction]:
+    def _change_mode(self, rising: bool) -> list[SatelliteAction]:
+        mode = self._bus.eps.after(self._mode, rising)
         before, actions = self._mode, list[SatelliteAction]()
+        if not rising:
+            rest_v = self._bus.battery.voltage_v(self._charge_j)
+            self._held_v[mode] = self._bus.eps.held_v(mode, rest_v)
         self._set_mode(mode)
         actions.append(ModeChanged(mode, self._charge_j / J_PER_WH))
         for computer in self._computers.values():

@@ -1,41 +1,55 @@
-"""Dies on a radiator that faces space: a star of nodes, integrated so that steps compose."""
+"""A satellite's heat: dies, spreaders and structure on a radiator that faces space."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil, exp, sqrt
-from operator import mul
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from payloads.earth_view import earth_view
+from payloads.heat_history import Stretches, along
+from payloads.heat_network import HeatNetwork, Link, Node
+from payloads.heat_pair import HeatPair
+
 STEFAN_BOLTZMANN = 5.670374419e-8  # W m⁻² K⁻⁴, CODATA 2018
 ZERO_CELSIUS_K = 273.15
-_EXPANSION_K = 290.0  # temperature about which radiation is split into linear and rest
-_EXPANSION_K4 = _EXPANSION_K**4
-# A fourth-order step of this share of the radiator's own time constant is good to
-# 1e-6 K for radiators from 190 K to 370 K (compared with a 13-digit Runge-Kutta).
-_SHARE_OF_TIME_CONSTANT = 0.02
-_LONGEST_S = 60.0
+NADIR = np.array([0.0, 0.0, 1.0])  # in the local orbital frame
 
 
 @dataclass(frozen=True, slots=True)
-class Die:
-    """One lumped node of a computer, with its path to the radiator."""
+class Spreader:
+    """The board or plate that a die is mounted on, with its path to the radiator."""
 
     capacity_j_per_k: float
     resistance_k_per_w: float
 
 
 @dataclass(frozen=True, slots=True)
+class Die:
+    """One lumped node of a computer, with its path to the spreader, or without one to the radiator.
+
+    The path is conduction alone: in a vacuum there is no convection, and a
+    fan does nothing. A resistance measured on a bench with moving air is not
+    the one to put here.
+    """
+
+    capacity_j_per_k: float
+    resistance_k_per_w: float
+    spreader: Spreader | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Radiator:
-    """The satellite's radiator with the structure behind it.
+    """The satellite's radiator, with what is fixed to it.
 
     It faces ``normal`` in the local orbital frame (x along track, y against
     the orbit normal, z to the nadir), absorbs sunlight with ``absorptivity``
-    and emits with ``emissivity``.
+    and emits with ``emissivity``. One of two ``sides`` faces the other way as
+    well, each with ``area_m2``. ``sink_k`` is the temperature of what it
+    sees beside the Sun and the Earth; that of empty sky, 2.7 K, is 3e-6 W/m²
+    and taken as nothing.
     """
 
     area_m2: float
@@ -43,6 +57,59 @@ class Radiator:
     absorptivity: float
     capacity_j_per_k: float
     normal: tuple[float, float, float]
+    sides: int = 1
+    sink_k: float = 0.0
+
+    def absorbed_w(
+        self,
+        sun_w_m2: NDArray[np.float64],
+        albedo_w_m2: NDArray[np.float64],
+        earth_ir_w_m2: NDArray[np.float64],
+        earth_radii: NDArray[np.float64],
+        nadir: NDArray[np.float64] = NADIR,
+    ) -> NDArray[np.float64]:
+        """Return heat taken in, W, from the sky at n moments.
+
+        ``sun_w_m2`` has shape (n, 3); albedo and Earth infrared, shape (n,),
+        are those on a plate that faces the nadir. ``earth_radii`` is the
+        distance to the Earth's centre in its radii: this plate's share of
+        what the other sees follows from it. ``nadir`` is the way there in the
+        frame of ``sun_w_m2``, one unit vector or n of them.
+        """
+        facing = sun_w_m2 @ np.asarray(self.normal)
+        lit: NDArray[np.float64] = np.maximum(facing, 0.0)
+        cos_nadir = nadir @ np.asarray(self.normal)
+        view = earth_view(cos_nadir, earth_radii)
+        if self.sides == 2:
+            lit = np.abs(facing)
+            view = view + earth_view(-cos_nadir, earth_radii)
+        share = view * earth_radii**2
+        absorbed = self.absorptivity * (lit + share * albedo_w_m2)
+        return self.area_m2 * (absorbed + self.emissivity * share * earth_ir_w_m2)
+
+    @property
+    def w_per_k4(self) -> float:
+        """Emissivity × area of all sides × σ."""
+        return self.emissivity * self.area_m2 * self.sides * STEFAN_BOLTZMANN
+
+    def emitted_w(self, radiator_k: float) -> float:
+        """Return what it sends out at a temperature."""
+        return self.w_per_k4 * radiator_k**4
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The satellite's body: what the bus heats, tied to the radiator, radiating by itself.
+
+    ``area_m2`` is its outer surface, seen from everywhere alike (a sphere's,
+    [assumed]): sunlight meets a quarter of it.
+    """
+
+    capacity_j_per_k: float
+    conductance_w_per_k: float
+    area_m2: float
+    emissivity: float
+    absorptivity: float
 
     def absorbed_w(
         self,
@@ -51,88 +118,61 @@ class Radiator:
         earth_ir_w_m2: NDArray[np.float64],
         earth_radii: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return heat taken in, W, from the sky at n moments.
+        """Return heat taken in, W, from the sky at n moments, given as for `Radiator`.
 
-        ``sun_w_m2`` has shape (n, 3); albedo and Earth infrared, shape (n,),
-        are those on a plate that faces the nadir. ``earth_radii`` is the
-        distance to the Earth's centre in its radii: this plate's share of
-        what the other sees follows from it.
+        Source: Howell, *A Catalog of Radiation Heat Transfer Configuration
+        Factors*, sphere to sphere; Cauchy's theorem for the quarter.
         """
-        lit: NDArray[np.float64] = np.maximum(sun_w_m2 @ np.asarray(self.normal), 0.0)
-        share = earth_view(self.normal[2], earth_radii) * earth_radii**2
-        absorbed = self.absorptivity * (lit + share * albedo_w_m2)
+        whole = earth_radii**2  # from a plate at the nadir to the globe's own brightness
+        share = 0.5 * (1.0 - np.sqrt(1.0 - 1.0 / whole)) * whole
+        sun = 0.25 * np.sqrt(np.einsum("ni,ni->n", sun_w_m2, sun_w_m2))
+        absorbed: NDArray[np.float64] = self.absorptivity * (sun + share * albedo_w_m2)
         return self.area_m2 * (absorbed + self.emissivity * share * earth_ir_w_m2)
-
-    def emitted_w(self, radiator_k: float) -> float:
-        """Return what it sends to space, whose 3 K are neglected (5e-6 W/m²)."""
-        return self.emissivity * self.area_m2 * STEFAN_BOLTZMANN * radiator_k**4
-
-
-def earth_view(cos_nadir: float, earth_radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the view factor of a small plate to the Earth, a sphere.
-
-    ``cos_nadir`` is the cosine between the plate's normal and the nadir;
-    ``earth_radii`` the distance to the Earth's centre in its radii, above 1.
-
-    Source: Howell, *A Catalog of Radiation Heat Transfer Configuration
-    Factors*, planar element to sphere, element at any angle.
-
-    >>> two_radii_off = np.array([2.0])
-    >>> earth_view(1.0, two_radii_off).tolist(), earth_view(-1.0, two_radii_off).tolist()
-    ([0.25], [0.0])
-    """
-    h = earth_radii
-    edge = np.sqrt(h * h - 1.0)  # distance to the horizon
-    sin_nadir = np.sqrt(max(1.0 - cos_nadir * cos_nadir, 0.0))
-    whole = cos_nadir * h >= 1.0  # the plate's own horizon does not cut the sphere
-    hidden = cos_nadir * h <= -1.0
-    cut = ~(whole | hidden)
-    factor = np.where(whole, cos_nadir / h**2, 0.0)
-    if cut.any():
-        e, hc = edge[cut], h[cut]
-        lens = np.arccos(np.clip(-e * cos_nadir / sin_nadir, -1.0, 1.0)) * cos_nadir
-        rim = e * np.sqrt(1.0 - (hc * cos_nadir) ** 2)
-        part = 0.5 - np.arcsin(np.clip(e / (hc * sin_nadir), -1.0, 1.0)) / np.pi
-        factor[cut] = part + (lens - rim) / (np.pi * hc**2)
-    return factor
 
 
 class ThermalStar:
-    """Die nodes, each tied to one radiator node.
+    """Dies, each tied to one radiator, by a spreader or without; a structure beside them.
 
-    Conduction and the linear part of radiation are solved exactly in the
-    star's own modes; the rest of radiation is smooth and small, and is
-    stepped to fourth order. Steps of any length compose to 1e-6 K.
-
-    Source: Cox & Matthews, "Exponential time differencing for stiff
-    systems", J. Comput. Phys. 176 (2002), ETDRK4; modes by the symmetric
-    eigenproblem of the capacity-scaled conductances.
+    Temperatures are listed dies first, then spreaders in the order of their
+    dies, then the structure, and the radiator last. Steps of any length
+    compose to 1e-6 K, and none can blow up: see `HeatNetwork`.
     """
 
-    def __init__(self, dies: tuple[Die, ...], radiator: Radiator) -> None:
-        """Find the star's modes once; the radiator is the last node."""
-        self._w_per_k4 = radiator.emissivity * radiator.area_m2 * STEFAN_BOLTZMANN
-        self._linear_w_per_k = 4.0 * radiator.emitted_w(_EXPANSION_K) / _EXPANSION_K
-        capacities = np.array([d.capacity_j_per_k for d in dies] + [radiator.capacity_j_per_k])
-        self._capacity_j_per_k = radiator.capacity_j_per_k
-        rates, vectors = np.linalg.eigh(self._scaled_conductances(dies, np.sqrt(capacities)))
-        self._rates = [float(r) for r in rates]
-        self._into = (vectors.T * np.sqrt(capacities)).tolist()  # temperatures to modes
-        self._push = (vectors.T / np.sqrt(capacities)).tolist()  # watts to modes
-        self._out = (vectors.T / np.sqrt(capacities)).T.tolist()  # modes to temperatures
-        self._last, self._tip = self._out[-1], [row[-1] for row in self._push]
-
-    def _scaled_conductances(
-        self, dies: tuple[Die, ...], roots: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        matrix: NDArray[np.float64] = np.zeros((len(roots), len(roots)))
-        matrix[-1, -1] = -self._linear_w_per_k
+    def __init__(
+        self, dies: Sequence[Die], radiator: Radiator, structure: Structure | None = None
+    ) -> None:
+        """Build the network once."""
+        spread = [die for die in dies if die.spreader is not None]
+        last = len(dies) + len(spread) + (structure is not None)
+        nodes = [Node(die.capacity_j_per_k) for die in dies]
+        links = list[Link]()
         for i, die in enumerate(dies):
-            conductance = 1.0 / die.resistance_k_per_w
-            matrix[i, i] -= conductance
-            matrix[-1, -1] -= conductance
-            matrix[i, -1] = matrix[-1, i] = conductance
-        return np.asarray(matrix / np.outer(roots, roots))
+            if die.spreader is None:
+                links.append(Link(i, last, 1.0 / die.resistance_k_per_w))
+                continue
+            place = len(nodes)
+            nodes.append(Node(die.spreader.capacity_j_per_k))
+            links.append(Link(i, place, 1.0 / die.resistance_k_per_w))
+            links.append(Link(place, last, 1.0 / die.spreader.resistance_k_per_w))
+        if structure is not None:
+            links.append(Link(len(nodes), last, structure.conductance_w_per_k))
+            area = structure.emissivity * structure.area_m2
+            nodes.append(Node(structure.capacity_j_per_k, area * STEFAN_BOLTZMANN, radiator.sink_k))
+        nodes.append(Node(radiator.capacity_j_per_k, radiator.w_per_k4, radiator.sink_k))
+        self.network = HeatNetwork(nodes, links)
+        self.has_structure = structure is not None
+        self._idle = [0.0] * (last - len(dies) - self.has_structure)  # spreaders heat nothing
+        self._no_slopes = [0.0] * len(dies)  # a die's power is constant
+        self._pair = HeatPair(self.network) if last == 1 and not self.has_structure else None
+
+    @property
+    def nodes(self) -> int:
+        """How many temperatures there are."""
+        return len(self.network.nodes)
+
+    def along(self, stretches: Stretches, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the temperatures, shape (m, nodes), at m moments of a flown history, K."""
+        return along(self.network, stretches, t_s)
 
     def step(
         self,
@@ -141,102 +181,33 @@ class ThermalStar:
         radiator_w: float,
         slope_w_s: float,
         dt_s: float,
+        structure_w: float = 0.0,
+        structure_slope_w_s: float = 0.0,
     ) -> list[float]:
-        """Return the temperatures after ``dt_s``, dies first, radiator last, K.
+        """Return the temperatures after ``dt_s``, K.
 
         ``die_w`` is constant; the radiator takes in ``radiator_w`` at the
-        start, changing by ``slope_w_s`` per second.
+        start, changing by ``slope_w_s`` per second, and so does the structure
+        with its own two.
+
+        Raises:
+            ValueError: there is heat for a structure, and no structure.
         """
-        modes = [_dot(row, temperatures_k) for row in self._into]
-        push = [_dot(row, die_w) for row in self._push]
-        heat_w = sum(die_w) + max(radiator_w, radiator_w + slope_w_s * dt_s)
-        steps = max(1, ceil(dt_s / self._longest_step_s(max(temperatures_k[-1], 0.0), heat_w)))
-        for i in range(steps):
-            start_w = radiator_w + slope_w_s * i * dt_s / steps
-            modes = self._substep(modes, push, start_w, slope_w_s, dt_s / steps)
-        return [_dot(row, modes) for row in self._out]
+        if self._pair is not None and not structure_w:
+            return self._pair.step(temperatures_k, die_w[0], radiator_w, slope_w_s, dt_s)
+        watts = self.by_node(die_w, radiator_w, structure_w)
+        slopes = self.by_node(self._no_slopes, slope_w_s, structure_slope_w_s)
+        return self.network.step(temperatures_k, watts, slopes, dt_s)
 
-    def _longest_step_s(self, radiator_k: float, heat_w: float) -> float:
-        """Return a share of the radiator's time constant at the hottest that it can become."""
-        settled_k4 = max(heat_w, 0.0) / self._w_per_k4
-        hottest_k4 = max(radiator_k**4, settled_k4, _EXPANSION_K4)
-        cools_w_per_k = 4.0 * self._w_per_k4 * sqrt(sqrt(hottest_k4)) ** 3
-        return min(_LONGEST_S, _SHARE_OF_TIME_CONSTANT * self._capacity_j_per_k / cools_w_per_k)
-
-    def _substep(
-        self, y: list[float], push: list[float], radiator_w: float, slope_w_s: float, h: float
+    def by_node(
+        self, of_dies: Sequence[float], of_radiator: float, of_structure: float = 0.0
     ) -> list[float]:
-        factors = [_factors(rate * h) for rate in self._rates]
-        half, end_w = 0.5 * h, radiator_w + slope_w_s * h
-        middle_w = radiator_w + slope_w_s * half
-        rows = list(zip(factors, y, push, self._tip, strict=True))
-        n1 = self._rest_w(y, radiator_w)
-        a = [f.e2 * yi + half * f.half * (b + g * n1) for f, yi, b, g in rows]
-        n2 = self._rest_w(a, middle_w)
-        n3 = self._rest_w(
-            [f.e2 * yi + half * f.half * (b + g * n2) for f, yi, b, g in rows], middle_w
-        )
-        twice_w = 2.0 * n3 - n1
-        n4 = self._rest_w(
-            [
-                f.e2 * ai + half * f.half * (b + g * twice_w)
-                for (f, _, b, g), ai in zip(rows, a, strict=True)
-            ],
-            end_w,
-        )
-        return [
-            f.e * yi + h * (f.p1 * b + g * (f.w1 * n1 + f.w23 * (n2 + n3) + f.w4 * n4))
-            for f, yi, b, g in rows
-        ]
+        """Return loads, or slopes of loads, in the order of the nodes; spreaders have none.
 
-    def _rest_w(self, modes: list[float], radiator_w: float) -> float:
-        """Return the radiator's power beside conduction and linear radiation."""
-        radiator_k = _dot(self._last, modes)
-        cubed = radiator_k * radiator_k * radiator_k
-        return radiator_w + (self._linear_w_per_k - self._w_per_k4 * cubed) * radiator_k
-
-
-def _dot(a: list[float], b: list[float]) -> float:
-    """Return the sum of products, as far as the shorter list goes."""
-    total: float = sum(map(mul, a, b))
-    return total
-
-
-class _Factors(NamedTuple):
-    """Exponential weights of one mode for one step length."""
-
-    e: float
-    e2: float
-    p1: float
-    half: float
-    w1: float
-    w23: float
-    w4: float
-
-
-@lru_cache(maxsize=4096)
-def _factors(z: float) -> _Factors:
-    p1, p2, p3 = _phi(z)
-    return _Factors(
-        e=exp(z),
-        e2=exp(0.5 * z),
-        p1=p1,
-        half=_phi(0.5 * z)[0],
-        w1=p1 - 3.0 * p2 + 4.0 * p3,
-        w23=2.0 * p2 - 4.0 * p3,
-        w4=4.0 * p3 - p2,
-    )
-
-
-def _phi(z: float) -> tuple[float, float, float]:
-    """Return φ₁, φ₂, φ₃, where φₖ(z) = Σ zʲ / (j + k)!, without cancellation."""
-    if abs(z) > 1.0:
-        p1 = (exp(z) - 1.0) / z
-        p2 = (p1 - 1.0) / z
-        return p1, p2, (p2 - 0.5) / z
-    p3 = 0.0
-    for j in range(15, 0, -1):  # 1/18! is below double precision
-        p3 = (p3 * z + 1.0) / (j + 3)
-    p3 = (p3 * z + 1.0) / 6.0
-    p2 = z * p3 + 0.5
-    return z * p2 + 1.0, p2, p3
+        Raises:
+            ValueError: there is a load of a structure, and no structure.
+        """
+        if of_structure and not self.has_structure:
+            raise ValueError(f"{of_structure} W have no structure to go to; heat the radiator")
+        structure = (of_structure,) if self.has_structure else ()
+        return [*of_dies, *self._idle, *structure, of_radiator]

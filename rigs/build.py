@@ -22,6 +22,7 @@ from groundlink.contacts import AcquisitionOfSignal, LossOfSignal
 from groundlink.gateway import Gateway, NoGateway
 from groundlink.injector import Ack, Injector
 from groundlink.journal import NO_JOURNAL, Journal
+from groundlink.session import BENCH_STATION
 from payloads.events import HousekeepingDue, MissionStarted
 from payloads.jobs import ReleaseDue, release_plan
 from payloads.model import ModelFile
@@ -37,6 +38,7 @@ from rigs.environment.faults import VARIATES, exposure_per_cm2, strikes
 from rigs.environment.tape import EnvironmentTape
 from rigs.errors import RigError
 from rigs.events import FlightStarted, Flown, SunlightChanged
+from rigs.parts import part_of
 from rigs.reading import Sheet
 from rigs.records import Recorder
 from rigs.replay import Injection
@@ -83,8 +85,10 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
     clock: Clock = WallClock(options.rig.rate) if options.rig.rate else VirtualClock()
     timeline = Timeline(clock)
     works = {name: _work(sheet, name, models[name], tape, options) for name in models}
-    commands = spacelink.command_requests(sheet, tuple(options.rig.programs))
     programs = tuple(options.rig.programs)
+    commands = spacelink.command_requests(sheet, programs)
+    if options.key is None:  # else it is a rehearsal that flies again, without its programs
+        spacelink.check_classes(sheet, programs)
     for name in set(programs) & set(scenario.payloads):
         raise RigError(f"programs.{name}: a payload of {scenario.name} has that name; take another")
     chance = _stream(scenario.seed, "link"), _stream(scenario.seed, "uplink")
@@ -113,7 +117,12 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
                 tuple(works), programs, downlink, spacelink.reports_repeat(scenario.link)
             ),
             archive=Archive(options.folder),
-            injector=Injector(works, _stream(scenario.seed, "injector"), VARIATES),
+            injector=Injector(
+                works,
+                {BENCH_STATION, *spacelink.stations(sheet, tape)},
+                _stream(scenario.seed, "injector"),
+                VARIATES,
+            ),
             acknowledge=outside.acknowledge,
             records=records,
             horizon_s=scenario.horizon_s,
@@ -227,20 +236,16 @@ def _faults(
 
     Upsets of weights come from a cross-section per bit and the bits that the
     model occupies that is loaded at the start, also once a command has loaded
-    another; of those, the profile's share flips several bits at once.
+    another, or from the part's own count; of those, its share flips several
+    bits at once.
 
     Raises:
-        ScenarioError: the acceleration brings more strikes than a flight can hold.
+        ScenarioError: there is no such part, or the acceleration brings more strikes
+            than a flight can hold.
     """
-    scenario, part = sheet.scenario, profile.radiation
-    upset_cm2 = part.seu_cm2_per_bit.value * model.weight_bits
-    cross_section_cm2 = {
-        FaultKind.SEU: upset_cm2 * (1.0 - part.mbu_fraction.value),
-        FaultKind.MBU: upset_cm2 * part.mbu_fraction.value,
-        FaultKind.SET: part.set_cm2.value,
-        FaultKind.SEFI: part.sefi_cm2.value,
-        FaultKind.SEL: part.sel_cm2.value,
-    }
+    scenario, part = sheet.scenario, part_of(sheet, name, profile)
+    sections = part.cross_sections(model.weight_bits)
+    cross_section_cm2 = {kind: section.cm2 for kind, section in sections.items()}
     fluence = exposure_per_cm2(tape.knots_s, tape.proton_flux_per_cm2_s)[-1]
     count = fluence * sum(cross_section_cm2.values()) * scenario.radiation.acceleration
     if count > MOST_STRIKES:
@@ -248,7 +253,7 @@ def _faults(
         raise sheet.error("radiation.acceleration", scenario.radiation.acceleration, rule)
     streams = {kind: _stream(scenario.seed, f"{name}/{kind.value}") for kind in FaultKind}
     return [
-        (strike.t_s, FaultEvent(name, strike.kind, strike.variates))
+        (strike.t_s, FaultEvent(name, strike.kind, part.variates(strike)))
         for strike in strikes(
             tape.knots_s,
             tape.proton_flux_per_cm2_s,

@@ -7,16 +7,24 @@ from pathlib import Path
 
 from firmware_bridge.boards.profile import BoardProfile
 from payloads.computer import PayloadComputer
-from payloads.power import Battery, Eps, Panel, Ramp, SolarArray
+from payloads.power import Eps, Ramp
 from payloads.rules import ComputerRules
 from payloads.satellite import Breaker, Bus, BusLoads, Satellite
-from payloads.thermal import ZERO_CELSIUS_K, Die, Radiator, ThermalStar
+from payloads.thermal import (
+    ZERO_CELSIUS_K,
+    Die,
+    Radiator,
+    Spreader,
+    Structure,
+    ThermalStar,
+)
 from rigs.assemble import governor
+from rigs.environment.earth import Array
 from rigs.environment.tape import EnvironmentTape
+from rigs.power_parts import EARTH_RADIUS_KM, body_sky, fade, solar_array, store
 from rigs.scenario import PayloadTable, Scenario
 from rigs.tables import FACING
 
-EARTH_RADIUS_KM = 6371.0  # mean; for the angle under which a radiator sees the Earth
 WAKE_FRACTION = 0.01  # of the battery: where an empty bus wakes [assumed]
 
 
@@ -28,13 +36,9 @@ def satellite(
         name: PayloadComputer(name, _computer_rules(table), governor(table, boards[name]))
         for name, table in scenario.payloads.items()
     }
-    array, radiator, battery = scenario.array, _radiator(scenario), _battery(scenario)
-    panels = tuple(Panel(p.area_m2, FACING.get(p.facing)) for p in array.panels)
-    power_w = SolarArray(panels, array.efficiency, array.packing, array.conversion).power_w(
-        tape.sun_w_m2
-    )
-    earth_radii = 1.0 + tape.altitude_km / EARTH_RADIUS_KM
-    heat_w = radiator.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2, earth_radii)
+    radiator, battery = _radiator(scenario), store(scenario)
+    power_w, heat_w = array_w(scenario, tape), absorbed_w(scenario, tape)
+    structure = None if scenario.structure is None else Structure(**scenario.structure.model_dump())
     dies = tuple(_die(table, boards[name]) for name, table in scenario.payloads.items())
     knots_s = tape.knots_s.tolist()
     bus = Bus(
@@ -46,14 +50,36 @@ def satellite(
         ),
         loads=BusLoads(**scenario.loads.model_dump()),
         breaker=Breaker(**scenario.breaker.model_dump()),
-        star=ThermalStar(dies, radiator),
+        star=ThermalStar(dies, radiator, structure),
         array_w=Ramp(knots_s, power_w.tolist()),
         absorbed_w=Ramp(knots_s, heat_w.tolist()),
         housekeeping_s=scenario.housekeeping_s,
         start_charge_j=scenario.battery.charge_fraction * battery.capacity_j,
         start_k=scenario.radiator.start_c + ZERO_CELSIUS_K,
+        structure_w=(
+            None if structure is None else Ramp(knots_s, _absorbed_w(structure, tape).tolist())
+        ),
+        fade=fade(scenario.battery),
     )
     return Satellite(bus, computers)
+
+
+def array_w(scenario: Scenario, tape: EnvironmentTape) -> Array:
+    """Return what the array gives at every knot of the tape, W at the bus."""
+    return solar_array(scenario.array).power_w(body_sky(scenario, tape))
+
+
+def absorbed_w(scenario: Scenario, tape: EnvironmentTape) -> Array:
+    """Return what the radiator absorbs from Sun and Earth at every knot of the tape, W."""
+    sky = body_sky(scenario, tape)
+    return _radiator(scenario).absorbed_w(
+        sky.sun_w_m2, sky.albedo_w_m2, sky.earth_ir_w_m2, sky.earth_radii, sky.nadir
+    )
+
+
+def _absorbed_w(surface: Structure, tape: EnvironmentTape) -> Array:
+    earth_radii = 1.0 + tape.altitude_km / EARTH_RADIUS_KM
+    return surface.absorbed_w(tape.sun_w_m2, tape.albedo_w_m2, tape.earth_ir_w_m2, earth_radii)
 
 
 def _computer_rules(table: PayloadTable) -> ComputerRules:
@@ -69,9 +95,11 @@ def _computer_rules(table: PayloadTable) -> ComputerRules:
 
 
 def _die(table: PayloadTable, board: BoardProfile) -> Die:
+    spreader = None if table.spreader is None else Spreader(**table.spreader.model_dump())
     if table.die is not None:
-        return Die(table.die.capacity_j_per_k, table.die.resistance_k_per_w)
-    return Die(board.die.capacity_j_per_k.value, board.die.resistance_k_per_w.value)
+        return Die(table.die.capacity_j_per_k, table.die.resistance_k_per_w, spreader)
+    die = board.die
+    return Die(die.capacity_j_per_k.value, die.resistance_k_per_w.value, spreader)
 
 
 def _radiator(scenario: Scenario) -> Radiator:
@@ -82,14 +110,6 @@ def _radiator(scenario: Scenario) -> Radiator:
         table.absorptivity,
         table.capacity_j_per_k,
         FACING[table.facing],
-    )
-
-
-def _battery(scenario: Scenario) -> Battery:
-    table = scenario.battery
-    return Battery(
-        table.capacity_wh,
-        table.charge_efficiency,
-        table.discharge_efficiency,
-        tuple((fraction, volts) for fraction, volts in table.ocv),
+        table.sides,
+        table.sink_k,
     )

@@ -15,15 +15,44 @@ from rigs.tables import Table
 LONGEST_VALUE = 160  # characters of a value that are shown
 EXAMPLE = "first-light"  # the shipped scenario that examples come from
 
-# Examples of what first-light leaves out, by the last table or key of the path.
+# Examples of what first-light leaves out, by the path, or its last table or key.
 EXAMPLES = {
     "contacts": 'contacts = [{station = "matera", aos_s = 600.0, los_s = 1140.0}]',
     "tle": 'tle = ["1 25544U 98067A   19343.69339541  .00001764  00000-0  38792-4 0  9991", '
     '"2 25544  51.6439 211.2001 0007417  17.6667  85.6398 15.50103472202482"]',
+    "tle_file": 'tle_file = "active.tle"',
+    "satellite": 'satellite = "25544"',
+    "walker": "walker = {satellites = 24, planes = 3, phasing = 1}",
+    "satellites": "satellites = 24",
+    "planes": "planes = 3",
+    "phasing": "phasing = 1",
     "images": 'images = "my-images/"',
     "labels": 'labels = ["ship", "no ship"]',
     "point": 'point = "1500MHz"',
+    "radiation_device": 'radiation_device = "jetson-orin-nx"',
+    "particle_event": "particle_event = {start_s = 3600.0, fluence_per_cm2 = 1e8}",
+    "rise_s": "rise_s = 21600.0",
+    "e_fold_s": "e_fold_s = 86400.0",
+    "fluence_per_cm2": "fluence_per_cm2 = 1e8",
+    "shielding_mm": "shielding_mm = 3.0",
     "die": "die = {capacity_j_per_k = 19.1, resistance_k_per_w = 16.0}",
+    "spreader": "spreader = {capacity_j_per_k = 80.0, resistance_k_per_w = 1.0}",
+    "structure": "structure = {capacity_j_per_k = 5000.0, conductance_w_per_k = 2.0}",
+    "conductance_w_per_k": "conductance_w_per_k = 2.0",
+    "sides": "sides = 2",
+    "attitude.mode": 'mode = "sun", sun_face = "zenith"',
+    "attitude": 'attitude = {mode = "sun", sun_face = "zenith"}',
+    "cells": "cells = {power_per_k = -0.0022}",
+    "years_in_orbit": "years_in_orbit = 2.0",
+    "degradation_per_year": "degradation_per_year = 0.01",
+    "resistance_ohm": "resistance_ohm = 0.1",
+    "charge_limit_w": "charge_limit_w = 20.0",
+    "taper_fraction": "taper_fraction = 0.9",
+    "age_years": "age_years = 2.0",
+    "age_cycles": "age_cycles = 1000.0",
+    "fade_per_cycle": "fade_per_cycle = 2e-4",
+    "fade_per_year": "fade_per_year = 0.02",
+    "sink_k": "sink_k = 0.0",
     "input": 'input = {layout = "NHWC", scale = 0.00392157}',
     "latitude_deg": "latitude_deg = 40.65",
     "longitude_deg": "longitude_deg = 16.70",
@@ -53,6 +82,8 @@ EXAMPLES = {
 }
 
 
+CALLED = {"Scenario": "scenario", "RigTable": "rig", "BoardProfile": "board"}  # by their tables
+
 PLAIN_RULES = {  # in a user's words, by pydantic's kind of error
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
@@ -72,7 +103,7 @@ def explain_invalid(error: ValidationError, raw: Raw, file: str) -> str:
     first = max(beside, key=lambda p: len(p["loc"]))  # of alternatives, the one that fits best
     keys = list(_keys_in(raw, first["loc"], first["type"]))
     path, value = _path(keys), _at(raw, keys)
-    rule = _rule(first["type"], first["msg"], keys)
+    rule = _rule(first["type"], first["msg"], keys, CALLED.get(error.title, "file"))
     return explain_line(file, path, value, rule, example_of(path, first["type"], keys))
 
 
@@ -106,10 +137,10 @@ def _path(keys: Sequence[str | int]) -> str:
     return visible(text.lstrip("."))
 
 
-def _rule(kind: str, message: str, keys: Sequence[str | int]) -> str:
+def _rule(kind: str, message: str, keys: Sequence[str | int], whole: str) -> str:
     if kind == "extra_forbidden":
         near = _nearest_key(keys)
-        return "is no key of a scenario" + (f"; did you mean {near}?" if near else "")
+        return f"is no key of a {whole}" + (f"; did you mean {near}?" if near else "")
     if kind == "missing":
         return "is missing"
     plain = PLAIN_RULES.get(kind)
@@ -149,7 +180,8 @@ def example_of(path: str, kind: str = "", keys: Sequence[str | int] = ()) -> str
     for _ in _trailing_indices(path):
         raw = raw[0] if isinstance(raw, list) and raw else raw
     if raw is _ABSENT:
-        return next((EXAMPLES[str(key)] for key in reversed(names) if key in EXAMPLES), "")
+        known = (".".join(map(str, names)), *map(str, reversed(names)))
+        return next((EXAMPLES[key] for key in known if key in EXAMPLES), "")
     if isinstance(raw, Mapping):
         plain = {k: v for k, v in raw.items() if not isinstance(v, (dict, list))}
         return ", ".join(f"{k} = {_toml(v)}" for k, v in plain.items())

@@ -11,7 +11,14 @@ from typing_extensions import Self
 
 from rigs.link_tables import CommandTable, LinkTable
 from rigs.orbit_tables import OrbitTable, StationTable
-from rigs.power_tables import ArrayTable, BatteryTable, BreakerTable, EpsTable, LoadsTable
+from rigs.power_tables import (
+    ArrayTable,
+    AttitudeTable,
+    BatteryTable,
+    BreakerTable,
+    EpsTable,
+    LoadsTable,
+)
 from rigs.radiation_tables import RadiationTable
 from rigs.tables import (
     Finite,
@@ -21,7 +28,7 @@ from rigs.tables import (
     Positive,
     Table,
 )
-from rigs.thermal_tables import DieTable, RadiatorTable
+from rigs.thermal_tables import DieTable, RadiatorTable, SpreaderTable, StructureTable
 
 FIRST_YEAR, LAST_YEAR = 1957, 2099  # what the Sun's series and a TLE's epoch are good for
 
@@ -71,6 +78,7 @@ class PayloadTable(Table):
     """A payload computer: a board, a model, what it looks at and what it is asked to do.
 
     ``models`` are further ones on board, which a command can load.
+    ``radiation_device`` names the part whose cross-sections stand in for the board's own.
     """
 
     board: str
@@ -83,10 +91,12 @@ class PayloadTable(Table):
     point: str | None = None
     trips: list[TripTable] = []
     die: DieTable | None = None
+    spreader: SpreaderTable | None = None
     queue_length: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     watchdog_s: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 120.0
     off_s: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = 5.0
     reload_every_s: Annotated[float, Field(ge=10.0, allow_inf_nan=False)] = 86_400.0
+    radiation_device: str | None = None
     jobs: list[JobsTable] = Field(min_length=1)
 
     @field_validator("trips")
@@ -111,12 +121,14 @@ class Scenario(Table):
     housekeeping_s: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 60.0
     orbit: OrbitTable
     stations: list[str | StationTable] = []
+    attitude: AttitudeTable = AttitudeTable()
     array: ArrayTable
     battery: BatteryTable
     eps: EpsTable
     loads: LoadsTable
     breaker: BreakerTable
     radiator: RadiatorTable
+    structure: StructureTable | None = None
     payloads: dict[Name, PayloadTable] = Field(min_length=1)
     link: LinkTable
     commands: list[CommandTable] = []
@@ -145,5 +157,11 @@ class Scenario(Table):
         if not (low_v < self.eps.critical_v and self.eps.max_v <= high_v):
             raise ValueError(
                 f"eps thresholds must lie within the battery's {low_v} V to {high_v} V"
+            )
+        taper = self.battery.taper_fraction
+        if taper is not None and self.battery.ocv_v(taper) >= self.eps.max_v:
+            raise ValueError(
+                f"battery.taper_fraction = {taper} is full already: at rest the battery then "
+                f"shows {self.battery.ocv_v(taper):.4g} V, and eps.max_v is {self.eps.max_v} V"
             )
         return self

@@ -217,7 +217,7 @@ class Tally:
             "contacts": [_numbers(account) for account in self._accounts],
         }
 
-    def _power(self) -> dict[str, float]:
+    def _power(self) -> dict[str, Any]:
         first, last = self._first, self._state
         if not last:
             return {}  # killed before the first housekeeping
@@ -230,6 +230,7 @@ class Tally:
             "battery_end_wh": last["battery_wh"],
             "battery_min_wh": last["battery_min_wh"],
             "shed_s": last["shed_s"],
+            "battery_use": last.get("battery_use", {}),
             "closure_wh": power["generated_wh"] - spent_wh - stored_wh,
         }
 

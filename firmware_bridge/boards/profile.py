@@ -48,7 +48,11 @@ class LatchUpProfile(BaseModel):
 
 
 class DieProfile(BaseModel):
-    """One lumped node from the die to its mounting."""
+    """One lumped node from the die to its mounting, by conduction alone.
+
+    A resistance from a bench with moving air or a fan is not the one to put
+    here: in orbit nothing convects.
+    """
 
     model_config = _STRICT
     capacity_j_per_k: Sourced

@@ -4,24 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from payloads.thermal import STEFAN_BOLTZMANN, Die, Radiator, ThermalStar, earth_view
+from payloads.earth_view import earth_view
+from payloads.thermal import STEFAN_BOLTZMANN, Die, Radiator, ThermalStar
 
 COMPOSES_K = 1e-6  # promised: coupled radiative nodes
 THIRTEEN_DIGITS = 1e-13
-TEXTBOOK_K = 0.1  # to which published temperatures are given
 
 PI = Die(19.1, 16.0)  # the one-node fit to BUPT-1
 RADIATOR = Radiator(0.06, 0.85, 0.2, 1500.0, (0.0, 0.0, -1.0))
 kelvins = st.floats(200.0, 370.0)
-
-
-def test_a_radiator_settles_where_it_sends_out_what_it_gets():
-    # orbital-thermal-bounds: 120 kW, 220 m² (110 m² double-sided), emissivity 0.91, 220 K sink
-    radiator = Radiator(220.0, 0.91, 0.0, 1e6, (0.0, 0.0, 1.0))
-    heat_w = 120_000.0 + 0.91 * 220.0 * STEFAN_BOLTZMANN * 220.0**4
-    star = ThermalStar((PI,), radiator)
-    _, radiator_k = star.step([300.0, 300.0], [0.0], heat_w, 0.0, 1e5)
-    assert radiator_k == pytest.approx(337.1, abs=TEXTBOOK_K)
 
 
 def test_a_lone_radiator_cools_along_the_closed_form():
