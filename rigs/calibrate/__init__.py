@@ -1,0 +1,1 @@
+"""Fits a board's heat to recordings, and judges the fit on others."""
