@@ -23,6 +23,11 @@ INTERRUPTED = 130  # exit code of a flight that was broken off with Ctrl-C
 _FILE = click.Path(path_type=Path)
 
 
+_IN = click.option(
+    "--in", "nearer", type=_FILE, default=None, help="Results folder of the mission."
+)
+
+
 class _OneLine(click.Group):
     """Says what a user can mend in one line, and exits with 2."""
 
@@ -80,7 +85,7 @@ def run_command(
     rig_table = _rig_table(rig, rate=rate, broker=broker, store=str(store) if store else None)
     folder = out or fresh_folder(sheet.scenario.name)
     with _progress(sheet.scenario.name, sheet.scenario.horizon_s) as progress:
-        landed = fly(sheet, rig_table, folder, progress, replay)
+        landed = fly(sheet, rig_table, folder, progress, replay, _note)
     _show(landed.folder, landed.summary)
     if landed.interrupted:
         sys.exit(INTERRUPTED)
@@ -130,6 +135,82 @@ def passes(scenario: str, station: str | None, plot: Path | None) -> None:
     passes_command_body(read_scenario(scenario), station, plot)
 
 
+@main.command()
+@click.argument("scenario", default="first-light")
+@click.option("--out", type=_FILE, default=None, help="Write the tape to this folder.")
+@click.option("--format", "file_format", default=None, help="Of those files: csv or parquet.")
+@click.option("--plot", type=_FILE, default=None, help="Draw it to this SVG file.")
+@click.option("--until", type=float, default=None, help="End after this mission time, in s.")
+def environment(
+    scenario: str,
+    out: Path | None,
+    file_format: str | None,
+    plot: Path | None,
+    until: float | None,
+) -> None:
+    """Show the sky over a scenario: light, contacts, radiation, and what follows.
+
+    All of it is emulated. --out writes the tape for pandas and others.
+    """
+    from rigs.almanac.command import environment_command_body
+    from rigs.reading import read_scenario
+
+    sheet = read_scenario(scenario).with_options(horizon_s=until)
+    environment_command_body(sheet, out, file_format, plot)
+
+
+@main.group()
+def calibrate() -> None:
+    """Fit a model of a board to recordings of it."""
+
+
+@calibrate.command("thermal")
+@click.argument("traces", type=_FILE, nargs=-1, required=True, metavar="TRACE...")
+@click.option("-o", "--out", type=_FILE, required=True, help="Write the model to this TOML file.")
+@click.option(
+    "--orbit-s",
+    type=click.FloatRange(600.0, 1e6),
+    default=5680.0,
+    show_default=True,
+    help="Orbit period, in s: the surroundings swing with it.",
+)
+def calibrate_thermal(traces: tuple[Path, ...], out: Path, orbit_s: float) -> None:
+    """Fit a network of thermal nodes to recorded power and die temperature.
+
+    A TRACE is a CSV file with t_s,power_w,die_c and maybe arm_clock_mhz.
+    """
+    from rigs.calibrate.command import calibrate as body
+
+    body(traces, out, orbit_s)
+
+
+@main.group()
+def predict() -> None:
+    """Judge a fitted model on another recording."""
+
+
+@predict.command("thermal")
+@click.argument("model", type=_FILE)
+@click.argument("trace", type=_FILE)
+@click.option(
+    "--closed-loop", is_flag=True, help="Know only the load: predict power and clock too."
+)
+@click.option(
+    "--load-w",
+    type=click.FloatRange(0.0, 1e4, min_open=True),
+    default=None,
+    help="Watts of the loaded board at full clock; without it, read from TRACE.",
+)
+@click.option("--plot", type=_FILE, default=None, help="SVG file; without it, beside MODEL.")
+def predict_thermal(
+    model: Path, trace: Path, closed_loop: bool, load_w: float | None, plot: Path | None
+) -> None:
+    """Predict the die temperature of a TRACE from its power alone."""
+    from rigs.calibrate.command import predict as body
+
+    body(model, trace, closed_loop, load_w, plot)
+
+
 @main.command("report")
 @click.argument("folder", type=_FILE)
 def report_command(folder: Path) -> None:
@@ -152,10 +233,11 @@ def inject(ctx: click.Context, folder: Path | None) -> None:
 @inject.command()
 @click.argument("kind", type=click.Choice(["seu", "mbu", "set", "sefi", "sel"]))
 @click.option("--payload", default="pi", show_default=True, help="The payload to strike.")
+@_IN
 @click.pass_obj
-def fault(folder: Path | None, kind: str, payload: str) -> None:
+def fault(folder: Path | None, kind: str, payload: str, nearer: Path | None) -> None:
     """Strike a payload with a fault of a KIND."""
-    _inject(folder, "fault", {"kind": kind, "payload": payload})
+    _inject(nearer or folder, "fault", {"kind": kind, "payload": payload})
 
 
 @inject.command()
@@ -166,6 +248,7 @@ def fault(folder: Path | None, kind: str, payload: str) -> None:
 @click.option("--station", default=None, help="The station; without it, bench or all.")
 @click.option("--rate-bps", type=float, default=None, help="Rate; without it, the link's.")
 @click.option("--frame-loss", type=float, default=None, help="Share of frames that vanish.")
+@_IN
 @click.pass_obj
 def window(
     folder: Path | None,
@@ -174,6 +257,7 @@ def window(
     station: str | None,
     rate_bps: float | None,
     frame_loss: float | None,
+    nearer: Path | None,
 ) -> None:
     """Open a contact, or cut contacts, from this moment on.
 
@@ -181,19 +265,20 @@ def window(
     """
     request = {"action": action, "duration_s": duration, "station": station, "rate_bps": rate_bps}
     request["frame_loss"] = frame_loss
-    _inject(folder, "window", {k: v for k, v in request.items() if v is not None})
+    _inject(nearer or folder, "window", {k: v for k, v in request.items() if v is not None})
 
 
 @inject.command()
 @click.argument("frame", type=click.File("rb"))
+@_IN
 @click.pass_obj
-def uplink(folder: Path | None, frame: BinaryIO) -> None:
+def uplink(folder: Path | None, frame: BinaryIO, nearer: Path | None) -> None:
     """Put the bytes of a file on the uplink, as a forger would."""
     octets = frame.read(LONGEST_FRAME_BYTES + 1)
     if not 0 < len(octets) <= LONGEST_FRAME_BYTES:
         rule = f"has no bytes, or more than {LONGEST_FRAME_BYTES}; an uplink frame has about 80"
         raise RigError(f"{frame.name}: {rule}")
-    _inject(folder, "uplink", {"frame_base64": b64encode(octets).decode()})
+    _inject(nearer or folder, "uplink", {"frame_base64": b64encode(octets).decode()})
 
 
 @main.command("command")
@@ -226,6 +311,10 @@ def command_command(
     folder = folder or _newest_session()
     if not ask(folder / "session.toml", payload, command, arguments, not_after, wait, click.echo):
         sys.exit(1)
+
+
+def _note(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _newest_session() -> Path:

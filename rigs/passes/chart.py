@@ -69,14 +69,14 @@ def _facts(plan: ContactPlan) -> str:
 
 
 def _title(plan: ContactPlan) -> str:
-    length = _length(plan.horizon_s)
+    length = length_words(plan.horizon_s)
     return f"{plan.name}: contacts over {length} from {plan.start:%Y-%m-%d %H:%M} UTC"
 
 
-def _length(span_s: float) -> str:
+def length_words(span_s: float) -> str:
     """Return a span in the largest unit of which there is a whole one.
 
-    >>> _length(600.0), _length(30.0), _length(7200.0), _length(432_000.0)
+    >>> length_words(600.0), length_words(30.0), length_words(7200.0), length_words(432_000.0)
     ('10 min', '30 s', '2 h', '5 days')
     """
     if span_s > DAY_S:

@@ -8,14 +8,18 @@ from rich.console import Console
 
 from rigs.environment.passes import with_shipped
 from rigs.environment.profile import profiles
+from rigs.environment.tape import EnvironmentTape
 from rigs.errors import ScenarioError
 from rigs.explain import explain_line
 from rigs.passes.chart import plot_svg
 from rigs.passes.plan import ContactPlan
+from rigs.passes.plot_file import check_plot_name, write_plot
 from rigs.passes.table import show
 from rigs.reading import Sheet
 from rigs.sky import environment
 from rigs.spacelink import contacts
+
+EXAMPLE = "--plot passes.svg"
 
 
 def passes_command_body(
@@ -28,19 +32,19 @@ def passes_command_body(
             written, or its name not that of an SVG file.
     """
     if plot is not None:
-        _check_suffix(plot)
-    plan = contact_plan(sheet)
+        check_plot_name(plot, EXAMPLE)
+    plan = contact_plan(sheet, environment(sheet))
     if station is not None:
         plan = _over(plan, station, sheet)
     show(plan, console)
     if plot is not None:
-        _write(plot, plot_svg(plan))
+        write_plot(plot, plot_svg(plan), EXAMPLE)
         (console or Console()).print(f"Plot: {plot}", soft_wrap=True, markup=False)
 
 
-def contact_plan(sheet: Sheet) -> ContactPlan:
+def contact_plan(sheet: Sheet, tape: EnvironmentTape) -> ContactPlan:
     """Return the contacts of a scenario, with elevations where the station is known."""
-    scenario, tape = sheet.scenario, environment(sheet)
+    scenario = sheet.scenario
     planned = contacts(sheet, tape)
     stations = with_shipped(tape.stations, (contact.station for contact in planned))
     return ContactPlan.of(
@@ -60,21 +64,3 @@ def _over(plan: ContactPlan, station: str, sheet: Sheet) -> ContactPlan:
         rule = f"is no station of {sheet.file}, which has {', '.join(known) or 'none'}"
         raise ScenarioError(explain_line("command line", "--station", station, rule, ""))
     return plan.over(station)
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() != ".svg":
-        rule = "is no name of an SVG file, which the picture is; let it end in .svg"
-        raise ScenarioError(
-            explain_line("command line", "--plot", str(path), rule, "--plot passes.svg")
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        rule = f"{error.strerror}; name a file that can be written"
-        raise ScenarioError(
-            explain_line("command line", "--plot", str(path), rule, "--plot passes.svg")
-        ) from error

@@ -20,8 +20,21 @@ _NOTHING, _SOMETHING = -2.0, -1.0  # in place of an elevation: no contact, or no
 def skyline(plan: ContactPlan, unicode: bool) -> list[str]:
     """Return a line per station, highest elevation in each column, with time axis and legend."""
     blocks = BLOCKS if unicode else ASCII
-    lines = [f"{name[:NAME]:<{NAME}}|{_line(plan.over(name), blocks)}|" for name in plan.stations]
-    return [_legend(plan, blocks), *lines, *_axis(plan)]
+    return [_legend(plan, blocks), *station_lines(plan, blocks), *axis(plan)]
+
+
+def station_lines(plan: ContactPlan, blocks: str) -> list[str]:
+    """Return the line of every station, drawn with eight characters, the lowest first."""
+    return [labelled(name, _line(plan.over(name), blocks)) for name in plan.stations]
+
+
+def labelled(name: str, line: str) -> str:
+    """Return a line of ``COLUMNS`` characters with its name before it.
+
+    >>> labelled("light", "=" * COLUMNS)[:18]
+    'light         |==='
+    """
+    return f"{name[:NAME]:<{NAME}}|{line}|"
 
 
 def _line(plan: ContactPlan, blocks: str) -> str:
@@ -53,7 +66,8 @@ def _block(deg: float, blocks: str) -> str:
     return blocks[min(int(deg / 90.0 * len(blocks)), len(blocks) - 1)]
 
 
-def _axis(plan: ContactPlan) -> list[str]:
+def axis(plan: ContactPlan) -> list[str]:
+    """Return the time axis under such lines: marks and times of day, or dates, UTC."""
     marks, words = [" "] * (COLUMNS + 2), [" "] * (COLUMNS + 2)
     for t_s, text in plan.ticks(TICKS):
         column = 1 + min(round(t_s / plan.horizon_s * COLUMNS), COLUMNS - 1)
@@ -63,14 +77,18 @@ def _axis(plan: ContactPlan) -> list[str]:
     return [" " * NAME + "".join(line).rstrip() for line in (marks, words)]
 
 
-def _legend(plan: ContactPlan, blocks: str) -> str:
+def column_width(plan: ContactPlan) -> str:
+    """Return how much time a column stands for, in words."""
     column_s = plan.horizon_s / COLUMNS
     units = (("d", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 0.0))
     unit, unit_s = next((name, size_s) for name, size_s in units if column_s >= 2.0 * size_s)
-    width = f"{column_s / (unit_s or 1.0):.3g} {unit}"
+    return f"{column_s / (unit_s or 1.0):.3g} {unit}"
+
+
+def _legend(plan: ContactPlan, blocks: str) -> str:
     scale = f"{blocks[0]} to 11, {blocks[3]} to 45, {blocks[-1]} to 90"
     unknown = f", {UNKNOWN} unknown" if _any_unknown(plan) else ""
-    return f"Top elevation, deg: {scale}{unknown}; a column is {width}."
+    return f"Top elevation, deg: {scale}{unknown}; a column is {column_width(plan)}."
 
 
 def _any_unknown(plan: ContactPlan) -> bool:

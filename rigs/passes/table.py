@@ -23,16 +23,16 @@ Row = tuple[str, ...]
 def show(plan: ContactPlan, console: Console | None = None) -> None:
     """Print every contact, the sums of each station and of all, and elevation over time."""
     console = console or Console()
-    _print(console, _title(plan), bold=True)
+    print_words(console, _title(plan), bold=True)
     if not plan.passes:
-        _print(console, "No contact: no station sees the satellite, or none is given.")
+        print_words(console, "No contact: no station sees the satellite, or none is given.")
         return
-    _print_table(console, HEAD, [_row(plan, k, p) for k, p in enumerate(plan.passes, start=1)])
-    _print(console, "\n".join(_notes(plan)))
+    print_table(console, HEAD, [_row(plan, k, p) for k, p in enumerate(plan.passes, start=1)])
+    print_words(console, "\n".join(_notes(plan)))
     sums = [_sums(name, plan.over(name)) for name in plan.stations]
     every = [_sums("altogether", plan)] if len(sums) > 1 else []
-    _print_table(console, SUMS, [*sums, *every])
-    _print(console, "\n".join(["", *skyline(plan, unicode=not console.options.ascii_only)]))
+    print_table(console, SUMS, [*sums, *every])
+    print_words(console, "\n".join(["", *skyline(plan, unicode=not console.options.ascii_only)]))
 
 
 def duration(seconds: float, hours: bool = False) -> str:
@@ -119,13 +119,16 @@ def _kilobytes(kb: float) -> str:
     return f"{kb:.1f}"
 
 
-def _print_table(console: Console, head: Row, rows: Sequence[Row]) -> None:
-    """Print columns as wide as their longest entry; long names give way to the width."""
+def print_table(console: Console, head: Row, rows: Sequence[Row]) -> None:
+    """Print columns as wide as their longest entry; long names give way to the width.
+
+    One column is headed ``station``; those in ``LEFT`` are flush left.
+    """
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     name = head.index("station")
     widths[name] = max(8, min(widths[name], WIDTH - sum(widths) + widths[name] - len(widths) + 1))
-    _print(console, _aligned(head, head, widths), bold=True)
-    _print(console, "\n".join(_aligned(head, row, widths) for row in rows))
+    print_words(console, _aligned(head, head, widths), bold=True)
+    print_words(console, "\n".join(_aligned(head, row, widths) for row in rows))
 
 
 def _aligned(head: Row, row: Row, widths: Sequence[int]) -> str:
@@ -136,5 +139,6 @@ def _aligned(head: Row, row: Row, widths: Sequence[int]) -> str:
     return " ".join(cells).rstrip()
 
 
-def _print(console: Console, text: str, bold: bool = False) -> None:
+def print_words(console: Console, text: str, bold: bool = False) -> None:
+    """Print lines as they are: nothing in them is markup, and none is broken."""
     console.print(Text(text, style="bold" if bold else ""), soft_wrap=True)

@@ -110,7 +110,8 @@ def _battery(history: History, scenario: Scenario | None) -> Panel:
         fractions, volts = np.array(scenario.battery.ocv).T
         for name, words in THRESHOLDS.items():
             level_v = getattr(scenario.eps, f"{name}_v")
-            level_wh = float(np.interp(level_v, volts, fractions)) * scenario.battery.capacity_wh
+            usable_wh = scenario.battery.capacity_wh * scenario.battery.remaining
+            level_wh = float(np.interp(level_v, volts, fractions)) * usable_wh
             levels.append((level_wh, f"{words} {level_v:g} V"))
     modes = history.spans(history.modes)
     return _panel(

@@ -102,13 +102,13 @@ def world_map(
     dark = _inside(0.5 * (t_s[1:] + t_s[:-1]), eclipses)
     altitude_km = float(np.median(tape.altitude_km))
     return WorldMap(
-        picture=_picture(),
-        belt=_belt(scenario, altitude_km),
+        picture=earth_picture(),
+        belt=belt_picture(scenario, altitude_km),
         belt_altitude_km=altitude_km,
-        sunlit=_runs(track, t_s, ~dark),
-        eclipse=_runs(track, t_s, dark),
+        sunlit=runs(track, t_s, ~dark),
+        eclipse=runs(track, t_s, dark),
         contacts=[(_arc(track, span), span.state) for span in heard],
-        stations=[_station(said) for said in scenario.stations],
+        stations=[station_mark(said) for said in scenario.stations],
         strikes=[_mark(track.place(at_s), style, words) for at_s, style, words in strikes],
     )
 
@@ -153,11 +153,11 @@ def _inside(t_s: Floats, spans: Sequence[Span]) -> NDArray[np.bool_]:
     return inside
 
 
-def _runs(track: Track, t_s: Floats, drawn: NDArray[np.bool_]) -> str:
+def runs(track: Track, t_s: Floats, drawn: NDArray[np.bool_]) -> str:
     """Return the stretches of the track whose steps are drawn."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], drawn, [False]]).astype(np.int8)))
-    runs = edges.reshape(-1, 2).tolist()
-    return "".join(path_over(*track.at(t_s[first : last + 1])) for first, last in runs)
+    pieces = edges.reshape(-1, 2).tolist()
+    return "".join(path_over(*track.at(t_s[first : last + 1])) for first, last in pieces)
 
 
 def _arc(track: Track, span: Span) -> str:
@@ -170,7 +170,8 @@ def _mark(place: tuple[float, float], style: str, words: str) -> Mark:
     return Mark(*_percent(latitude_deg, longitude_deg), style, f"{words}, {place_words(*place)}")
 
 
-def _station(said: str | StationTable) -> Station:
+def station_mark(said: str | StationTable) -> Station:
+    """Return where a station of a scenario stands on the sheet."""
     station = station_named(said) if isinstance(said, str) else said
     return Station(*_percent(station.latitude_deg, station.longitude_deg), station.name)
 
@@ -180,7 +181,8 @@ def _percent(latitude_deg: float, longitude_deg: float) -> tuple[float, float]:
     return round(east_deg / 3.6, 2), round((90.0 - latitude_deg) / 1.8, 2)
 
 
-def _picture() -> str:
+def earth_picture() -> str:
+    """Return the globe as a data URI, to be stretched over the sheet."""
     from PIL import Image
 
     with Image.open(EARTH_JPEG) as picture:
@@ -191,7 +193,7 @@ def _picture() -> str:
     return _data_uri(stream.getvalue(), "jpeg")
 
 
-def _belt(scenario: Scenario, altitude_km: float) -> str:
+def belt_picture(scenario: Scenario, altitude_km: float) -> str:
     """Return the proton flux at one altitude as transparent shades, of ``BELT_PX``."""
     from PIL import Image
 

@@ -13,11 +13,13 @@ import pytest
 from flights import EMULATION
 
 from payloads.thermal import STEFAN_BOLTZMANN, ZERO_CELSIUS_K, earth_view
-from rigs import assemble
 from rigs.build import Options, build
+from rigs.power_parts import EARTH_RADIUS_KM
 from rigs.reading import read_scenario
 from rigs.records import Records
 from rigs.run import finish, run
+from rigs.sky import environment
+from rigs.tables import FACING
 
 pytestmark = pytest.mark.slow
 
@@ -74,12 +76,12 @@ def plain_loop(tape, times, loads, payloads):
     table, radiator, battery = scenario.array, scenario.radiator, scenario.battery
     array_w, heat_w = np.zeros(len(tape.knots_s)), np.zeros(len(tape.knots_s))
     for panel in table.panels:
-        normal = np.array(assemble.FACING[panel.facing])
+        normal = np.array(FACING[panel.facing])
         lit = np.maximum(tape.sun_w_m2 @ normal, 0.0)
         array_w += panel.area_m2 * lit * table.efficiency * table.packing * table.conversion
-    normal = np.array(assemble.FACING[radiator.facing])
+    normal = np.array(FACING[radiator.facing])
     heat_w += radiator.area_m2 * radiator.absorptivity * np.maximum(tape.sun_w_m2 @ normal, 0.0)
-    radii = 1.0 + tape.altitude_km / assemble.EARTH_RADIUS_KM
+    radii = 1.0 + tape.altitude_km / EARTH_RADIUS_KM
     share = earth_view(normal[2], radii) * radii**2
     heat_w += radiator.area_m2 * radiator.absorptivity * share * tape.albedo_w_m2
     heat_w += radiator.area_m2 * radiator.emissivity * share * tape.earth_ir_w_m2
@@ -107,7 +109,7 @@ def plain_loop(tape, times, loads, payloads):
 def test_a_day_without_inference_flies_fast(tmp_path):
     spent_s, end = fly_day(tmp_path)
     spent_s = min(spent_s, best_of(REPEATS, lambda: fly_day(tmp_path)[0]))
-    tape = assemble.environment(read_scenario("first-light"))
+    tape = environment(read_scenario("first-light"))
     loop_s, charge_wh, radiator_c = plain_loop(tape, *load_history(tmp_path))
     day_s = 86_400.0
     print(

@@ -349,8 +349,11 @@ def rising_plan():
 
 def real_pass(sheet):
     from rigs.passes.command import contact_plan
+    from rigs.sky import environment
 
-    return next(p for p in contact_plan(sheet).passes if p.station == "svalbard")
+    return next(
+        p for p in contact_plan(sheet, environment(sheet)).passes if p.station == "svalbard"
+    )
 
 
 def top_y(plan, elevation_deg):

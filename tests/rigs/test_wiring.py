@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flights import EMULATION, fly, sheet
 from PIL import Image
-from wiring import EXACT, JOB, NO_JOBS, SIGMAS, keys_that_matter, matters
+from wiring import EXACT, JOB, NO_JOBS, keys_that_matter, matters
 
 from firmware_bridge.faults import FaultEvent, FaultKind
 from groundlink.contacts import (
@@ -27,8 +27,6 @@ from payloads.events import (
 )
 from payloads.jobs import JobLost, Released
 from payloads.power import EpsMode
-from rigs.environment.faults import exposure_per_cm2
-from rigs.environment.radiation import GALACTIC_PER_CM2_S
 from rigs.errors import ScenarioError
 from rigs.events import FlightEnded, FlightStarted
 from rigs.flight import fly as fly_to_folder
@@ -228,32 +226,6 @@ def test_a_pass_overhead_lasts_as_long_as_its_arc(change):
 @matters("stations.name")
 def test_a_contact_names_its_station():
     assert passes(name="elsewhere")[0].station == "elsewhere"
-
-
-@matters("radiation.activity")
-@pytest.mark.parametrize("activity", ["solar-minimum", "solar-maximum"])
-def test_away_from_the_belts_the_galactic_floor_is_that_of_the_activity(activity):
-    floor = environment(sheet(radiation__activity=activity)).proton_flux_per_cm2_s.min()
-    assert floor == pytest.approx(GALACTIC_PER_CM2_S[activity], rel=0.01)
-
-
-@matters("radiation.activity", "radiation.acceleration")
-def test_strikes_go_with_the_protons_and_with_the_acceleration():
-    calm = {"radiation__activity": "solar-maximum"}
-    many = expected_and_struck(**STRUCK)
-    fewer = expected_and_struck(**STRUCK, **calm)
-    twice = expected_and_struck(**STRUCK | {"radiation__acceleration": 40_000.0})
-    for share, count in (many, fewer, twice):
-        expected = share / many[0] * many[1]
-        assert abs(count - expected) < SIGMAS * math.sqrt(count + expected)
-    assert fewer[1] < many[1] < twice[1]
-
-
-def expected_and_struck(**changes):
-    flown = sheet(**changes)
-    tape = environment(flown)
-    fluence = exposure_per_cm2(tape.knots_s, tape.proton_flux_per_cm2_s)[-1]
-    return fluence * flown.scenario.radiation.acceleration, len(fly(flown).all(FaultEvent))
 
 
 @matters("array.panels.area_m2", "array.efficiency", "array.packing", "array.conversion")
