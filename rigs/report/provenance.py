@@ -63,7 +63,8 @@ def origins(
                "open-circuit voltage curve and efficiencies of the scenario"),
         Origin("Die and radiator temperatures", EMULATED, "lumped nodes and radiation to space"),
         Origin("Radiation", EMULATED,
-               "AP-8 trapped protons above 30 MeV, galactic ones behind the geomagnetic cut-off, good to a factor of two, "
+               "AP-8 trapped protons above 30 MeV, galactic ones behind the geomagnetic cut-off, "
+               "good to a factor of two, "
                f"times {ASSUMED} cross-sections, times the acceleration"),
         Origin("Link", EMULATED,
                "frames really cross the codec, its CRC and, upwards, authentication; contacts, "
