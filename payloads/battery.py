@@ -7,8 +7,11 @@ from math import inf, sqrt
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 J_PER_WH = 3600.0
+
+Array = NDArray[np.float64]
 
 
 class Flow(NamedTuple):
@@ -54,6 +57,10 @@ class Store(Protocol):
 
     def step(self, charge_j: float, net_w: float, slope_w_s: float, dt_s: float) -> Flow:
         """Return the charge and the flow after ``dt_s`` of power that is linear in time."""
+        ...
+
+    def charges_j(self, charge_j: Array, net_w: Array, slopes_w_s: Array, dt_s: Array) -> Array:
+        """Return the charges after many steps, each from its own start, all of shape (n,)."""
         ...
 
     def passes_s(
@@ -102,6 +109,14 @@ class Battery:
         ``net_w`` is array minus load at the start and changes by
         ``slope_w_s`` per second. Closed form, so steps compose.
         """
+        end_w = net_w + slope_w_s * dt_s
+        if net_w * end_w >= 0.0:  # one sign: as most of the time, without a loop
+            piece_j = 0.5 * (net_w + end_w) * dt_s
+            if piece_j > 0.0:
+                after_j, lost_j, over_j = self._charge(charge_j, piece_j)
+                return Flow(after_j, lost_j, over_j, 0.0, charge_j, max(charge_j, after_j))
+            after_j, lost_j, short_j = self._discharge(charge_j, -piece_j)
+            return Flow(after_j, lost_j, 0.0, short_j, min(charge_j, after_j), charge_j)
         losses_j = curtailed_j = unserved_j = 0.0
         lowest_j = highest_j = charge_j
         for _, piece_j in _signed_pieces(net_w, slope_w_s, dt_s):
@@ -115,6 +130,24 @@ class Battery:
                 lowest_j = min(lowest_j, charge_j)
             losses_j += lost_j
         return Flow(charge_j, losses_j, curtailed_j, unserved_j, lowest_j, highest_j)
+
+    def charges_j(self, charge_j: Array, net_w: Array, slopes_w_s: Array, dt_s: Array) -> Array:
+        """Return the charges after many steps, each from its own start, all of shape (n,)."""
+        end_w = net_w + slopes_w_s * dt_s
+        turns = net_w * end_w < 0.0
+        turn_s = np.divide(-net_w, slopes_w_s, out=dt_s.astype(np.float64), where=turns)
+        first_j = 0.5 * np.where(turns, net_w, net_w + end_w) * turn_s
+        second_j = np.where(turns, 0.5 * end_w * (dt_s - turn_s), 0.0)
+        return self._moved(self._moved(charge_j, first_j), second_j)
+
+    def _moved(self, charge_j: Array, energy_j: Array) -> Array:
+        """Return charges after energies that are offered or, where negative, asked for."""
+        filled = np.minimum(
+            charge_j + self.charge_efficiency * energy_j, np.maximum(self.full_j, charge_j)
+        )
+        drawn = np.maximum(charge_j + energy_j / self.discharge_efficiency, 0.0)
+        moved: Array = np.where(energy_j > 0.0, filled, drawn)
+        return moved
 
     def passes_s(
         self, charge_j: float, watch: Watch, net_w: float, slope_w_s: float, dt_s: float

@@ -88,16 +88,16 @@ class Ramp:
 
     def __init__(self, knots_s: Sequence[float], values: Sequence[float]) -> None:
         """Keep plain lists: single look-ups are faster than in arrays."""
-        self._knots_s, self._values = list(knots_s), list(values)
+        self.knots_s, self.values = list(knots_s), list(values)
 
     def at(self, t_s: float) -> tuple[float, float, float]:
         """Return value, slope per second, and until when that slope holds."""
-        k = bisect_right(self._knots_s, t_s)
+        k = bisect_right(self.knots_s, t_s)
         if k == 0:
-            return self._values[0], 0.0, self._knots_s[0]
-        if k == len(self._knots_s):
-            return self._values[-1], 0.0, float("inf")
-        t0, t1 = self._knots_s[k - 1], self._knots_s[k]
-        v0, v1 = self._values[k - 1], self._values[k]
+            return self.values[0], 0.0, self.knots_s[0]
+        if k == len(self.knots_s):
+            return self.values[-1], 0.0, float("inf")
+        t0, t1 = self.knots_s[k - 1], self.knots_s[k]
+        v0, v1 = self.values[k - 1], self.values[k]
         slope = (v1 - v0) / (t1 - t0)
         return v0 + slope * (t_s - t0), slope, t1

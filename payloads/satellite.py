@@ -24,13 +24,18 @@ from payloads.events import (
     TransmitterSwitched,
     TripCrossed,
 )
+from payloads.history import History
 from payloads.power import Eps, EpsMode, Ramp
+from payloads.sky_power import SkyPower, SkyRamp
 from payloads.thermal import ZERO_CELSIUS_K, ThermalStar
 
 _CROSSING_TOLERANCE_S = 1e-6  # to which the moment of passing a trip point is found,
 _CROSSING_TOLERANCE_K = 1e-6  # or by how much it is passed
 SECONDS_PER_YEAR = 365.25 * 86_400.0
-_LONGEST_LOOK_S = 60.0  # ahead; a die that swings out and back within it is not seen
+# How far to look ahead; a die that swings past its limit and back within a look is not seen, so a
+# look that ends within _NEAR_K of one is halved down to the first of these.
+_NEAR_LOOK_S, _LONGEST_LOOK_S = 60.0, 240.0
+_NEAR_K = 0.25
 
 
 NO_FADE = Fade(0.0, 0.0)
@@ -71,23 +76,12 @@ class Bus:
     fade: Fade = NO_FADE
 
 
-class _Sky(NamedTuple):
-    """What the sky gives over one stretch, linear in time: W and W/s."""
-
-    array_w: float
-    array_slope: float
-    heat_w: float
-    heat_slope: float
-    structure_w: float
-    structure_slope: float
-
-
 class _Ahead(NamedTuple):
     """What a look ahead found: the state after ``dt_s``, and the threshold passed there."""
 
     t_s: float
     dt_s: float
-    sky: _Sky
+    sky: SkyPower
     kelvin: list[float]
     crossed: SatelliteEvent | None
 
@@ -99,8 +93,10 @@ class Satellite:
         """Start at mission time zero with every payload off."""
         self._bus, self._computers = bus, dict(computers)
         self._names = list(self._computers)
+        self._sky = SkyRamp(bus.array_w, bus.absorbed_w, bus.structure_w)
         self._t_s = 0.0
         self._ahead: _Ahead | None = None
+        self._history: History | None = None
         self._charge_j = self._lowest_j = bus.start_charge_j
         self._swings = Swings(bus.start_charge_j, bus.battery.capacity_j)
         self._held_v: dict[EpsMode, float] = {}  # at rest: below it, what was shed stays so
@@ -133,6 +129,11 @@ class Satellite:
                 return ahead.t_s, ahead.crossed
         return None
 
+    def keep_history(self) -> History:
+        """Return what from here on takes down how the state moves; without it nothing does."""
+        self._history = History(self._bus.star, self._bus.battery)
+        return self._history
+
     def react(self, t_s: float, event: SatelliteEvent) -> list[SatelliteAction]:
         """Return what is to be done about ``event``; `coast` has come to ``t_s``."""
         self._catch_up(t_s)
@@ -143,7 +144,7 @@ class Satellite:
                 return self._change_mode(rising)
             case TransmitterSwitched(on=on):
                 self._transmitting = on
-                self._set_mode(self._mode)
+                self._draw()
                 return []
             case HousekeepingDue():
                 self._looks += 1
@@ -205,18 +206,15 @@ class Satellite:
 
     def _look_ahead(self, until_s: float) -> _Ahead:
         """Integrate to ``until_s``, the end of this linear stretch of sky, or a threshold."""
-        array_w, array_slope, array_until_s = self._bus.array_w.at(self._t_s)
-        heat_w, heat_slope, heat_until_s = self._bus.absorbed_w.at(self._t_s)
-        end_s = min(until_s, array_until_s, heat_until_s)
-        body_w = body_slope = 0.0
-        if self._bus.structure_w is not None:
-            body_w, body_slope, body_until_s = self._bus.structure_w.at(self._t_s)
-            end_s = min(end_s, body_until_s)
-        sky = _Sky(array_w, array_slope, heat_w, heat_slope, body_w, body_slope)
+        sky, end_s = self._sky.at(self._t_s)
+        end_s = min(until_s, end_s)
         crossed: SatelliteEvent | None
         dt_s, crossed = self._battery_crossing(end_s - self._t_s, sky)
         kelvin = self._heat_after(sky, dt_s)
-        if self._outside(kelvin) is not None:
+        excess_k = self._excess_k(kelvin)
+        if 0.0 > excess_k > -_NEAR_K and dt_s > _NEAR_LOOK_S:
+            return self._look_ahead(self._t_s + 0.5 * dt_s)
+        if excess_k >= 0.0:
             dt_s, kelvin, tripped = self._trip_crossing(sky, dt_s, kelvin)
             crossed = tripped or crossed
         end_s = end_s if crossed is None else self._t_s + dt_s
@@ -224,6 +222,16 @@ class Satellite:
 
     def _take(self, ahead: _Ahead) -> None:
         """Move the state to what was seen ahead."""
+        if self._history is not None:
+            self._history.add(
+                self._t_s,
+                ahead.t_s,
+                self._charge_j,
+                self._kelvin,
+                ahead.sky,
+                self._load_now_w,
+                self._payload_w,
+            )
         self._account(ahead.sky, ahead.dt_s)
         self._t_s, self._kelvin, self._ahead = ahead.t_s, ahead.kelvin, None
         for i, kelvin in enumerate(ahead.kelvin):
@@ -232,7 +240,7 @@ class Satellite:
             elif kelvin > self._hottest[i]:
                 self._hottest[i] = kelvin
 
-    def _battery_crossing(self, dt_s: float, sky: _Sky) -> tuple[float, BatteryCrossed | None]:
+    def _battery_crossing(self, dt_s: float, sky: SkyPower) -> tuple[float, BatteryCrossed | None]:
         net_w = sky.array_w - self._load_now_w
         crossed: BatteryCrossed | None = None
         for watch in self._watched:
@@ -241,9 +249,9 @@ class Satellite:
                 dt_s, crossed = hit_s, BatteryCrossed(watch.rising, watch.volts)
         return dt_s, crossed
 
-    def _heat_after(self, sky: _Sky, dt_s: float) -> list[float]:
+    def _heat_after(self, sky: SkyPower, dt_s: float) -> list[float]:
         """Return the temperatures ``dt_s`` on; the bus heats the structure, if there is one."""
-        bus_w = self._load_now_w - sum(self._payload_w)
+        bus_w = self._bus_now_w
         star, payload_w, slope = self._bus.star, self._payload_w, sky.heat_slope
         if not star.has_structure:
             return star.step(self._kelvin, payload_w, sky.heat_w + bus_w, slope, dt_s)
@@ -262,22 +270,29 @@ class Satellite:
     def _excess_k(self, kelvin: list[float]) -> float:
         """Return by how much a die is outside its governor's limits; negative if all are inside."""
         excess = -inf
-        for name, k in zip(self._names, kelvin, strict=False):
-            falling_c, rising_c = self._computers[name].watched_c
+        for computer, k in zip(self._computers.values(), kelvin, strict=False):
+            falling_c, rising_c = computer.watched_c
             die_c = k - ZERO_CELSIUS_K
-            excess = max(excess, die_c - rising_c, falling_c - die_c)
+            over_k, under_k = die_c - rising_c, falling_c - die_c
+            if over_k > excess:
+                excess = over_k
+            if under_k > excess:
+                excess = under_k
         return excess
 
     def _trip_crossing(
-        self, sky: _Sky, dt_s: float, kelvin: list[float]
+        self, sky: SkyPower, dt_s: float, kelvin: list[float]
     ) -> tuple[float, list[float], TripCrossed | None]:
         """Find the first moment at which a die is outside its governor's limits.
 
-        Regula falsi that halves the weight of an end that stays (Illinois),
+        Regula falsi that lowers the weight of an end that stays (Anderson and
+        Björck, BIT 13 (1973), 253), aimed half a microkelvin beyond the limit,
         to within a microkelvin or a microsecond.
         """
+        aim_k = 0.5 * _CROSSING_TOLERANCE_K
         inside_s, outside_s, excess_k = 0.0, dt_s, self._excess_k(kelvin)
-        inside, outside = self._excess_k(self._kelvin), excess_k  # weights of the two ends
+        inside, outside = self._excess_k(self._kelvin) - aim_k, excess_k - aim_k  # weights
+        moved_out: bool | None = None  # which end the last round moved
         while excess_k > _CROSSING_TOLERANCE_K and outside_s - inside_s > _CROSSING_TOLERANCE_S:
             share = min(max(inside / (inside - outside), 1e-3), 0.999)
             tried_s = inside_s + share * (outside_s - inside_s)
@@ -285,24 +300,29 @@ class Satellite:
             tried_k = self._excess_k(tried)
             if tried_k >= 0.0:
                 outside_s, kelvin, excess_k = tried_s, tried, tried_k
-                inside, outside = 0.5 * inside, tried_k
+                inside *= _stays(tried_k - aim_k, outside) if moved_out is True else 1.0
+                outside, moved_out = tried_k - aim_k, True
             else:
-                inside_s, inside, outside = tried_s, tried_k, 0.5 * outside
+                outside *= _stays(tried_k - aim_k, inside) if moved_out is False else 1.0
+                inside_s, inside, moved_out = tried_s, tried_k - aim_k, False
         return outside_s, kelvin, self._outside(kelvin)
 
-    def _account(self, sky: _Sky, dt_s: float) -> None:
-        flow = self._bus.battery.step(
-            self._charge_j, sky.array_w - self._load_now_w, sky.array_slope, dt_s
+    def _account(self, sky: SkyPower, dt_s: float) -> None:
+        array_w, slope, load_w = sky.array_w, sky.array_slope, self._load_now_w
+        charge_j, losses_j, curtailed_j, unserved_j, lowest_j, highest_j = self._bus.battery.step(
+            self._charge_j, array_w - load_w, slope, dt_s
         )
-        self._charge_j = flow.charge_j
-        self._lowest_j = min(self._lowest_j, flow.lowest_j)
-        self._swings.see(flow.lowest_j, flow.highest_j, flow.charge_j)
-        self._generated_j += (sky.array_w + 0.5 * sky.array_slope * dt_s) * dt_s
-        self._consumed_j += self._load_now_w * dt_s - flow.unserved_j
-        self._losses_j += flow.losses_j
-        self._curtailed_j += flow.curtailed_j
-        self._unserved_j += flow.unserved_j
-        self._shed_s += 0.0 if self._mode is EpsMode.NORMAL else dt_s
+        self._charge_j = charge_j
+        if lowest_j < self._lowest_j:
+            self._lowest_j = lowest_j
+        self._swings.see(lowest_j, highest_j, charge_j)
+        self._generated_j += (array_w + 0.5 * slope * dt_s) * dt_s
+        self._consumed_j += load_w * dt_s - unserved_j
+        self._losses_j += losses_j
+        self._curtailed_j += curtailed_j
+        self._unserved_j += unserved_j
+        if self._mode is not EpsMode.NORMAL:
+            self._shed_s += dt_s
         self._energy_j = [
             j + w * dt_s for j, w in zip(self._energy_j, self._payload_w, strict=True)
         ]
@@ -315,11 +335,17 @@ class Satellite:
         radio_w = loads.transmitter_w if self._transmitting else 0.0
         return self._bus.eps.own_w + bus_w + radio_w + payload_w
 
+    def _draw(self) -> None:
+        """Take over what is drawn: by all, and by all but the payloads."""
+        self._load_now_w = self._load_w()
+        self._bus_now_w = self._load_now_w - sum(self._payload_w)
+
     def _set_mode(self, mode: EpsMode) -> None:
         """Take over what follows from the mode and the loads: what is drawn, what is watched."""
         self._mode = mode
         falling_v, rising_v = self._bus.eps.watched_v(mode)
-        charge_at_v, self._load_now_w = self._bus.battery.charge_at_v, self._load_w()
+        charge_at_v = self._bus.battery.charge_at_v
+        self._draw()
         self._watched = []
         if falling_v is not None:
             self._watched.append(Watch(falling_v, False, charge_at_v(falling_v)))
@@ -355,8 +381,9 @@ class Satellite:
     def _meter(self, t_s: float, sample: TelemetrySample) -> list[SatelliteAction]:
         """Take over what a board draws; one that draws too much is given the breaker's delay."""
         i = self._names.index(sample.payload)
-        before_w, self._payload_w[i] = self._payload_w[i], sample.power_w
-        self._load_now_w = self._load_w()
+        before_w, self._payload_w = self._payload_w[i], list(self._payload_w)  # histories keep it
+        self._payload_w[i] = sample.power_w
+        self._draw()
         limit_w = self._bus.breaker.limit_w
         if (sample.power_w > limit_w) == (before_w > limit_w):
             return []
@@ -365,3 +392,9 @@ class Satellite:
             return []
         tripped = OvercurrentTripped(sample.payload, self._surges[i])
         return [Schedule(t_s + self._bus.breaker.delay_s, tripped)]
+
+
+def _stays(now: float, before: float) -> float:
+    """Return what is left of the weight of an end that stays while the other goes on."""
+    left = 1.0 - now / before if before else 0.5
+    return left if left > 0.0 else 0.5

@@ -8,7 +8,9 @@ from itertools import pairwise
 from math import inf, sqrt
 from typing import NamedTuple
 
-from payloads.battery import Battery, Flow, Watch
+import numpy as np
+
+from payloads.battery import Array, Battery, Flow, Watch
 from payloads.charge_levels import Level, levels
 from payloads.charge_piece import Piece, inner_w, of_inner_w, root_s
 
@@ -86,6 +88,11 @@ class TerminalBattery:
             charge_j = after_j
             lowest_j, highest_j = min(lowest_j, charge_j), max(highest_j, charge_j)
         return Flow(charge_j, losses_j, curtailed_j, unserved_j, lowest_j, highest_j)
+
+    def charges_j(self, charge_j: Array, net_w: Array, slopes_w_s: Array, dt_s: Array) -> Array:
+        """Return the charges after many steps, each from its own start, made one by one."""
+        columns = (column.tolist() for column in (charge_j, net_w, slopes_w_s, dt_s))
+        return np.array([self.step(*row).charge_j for row in zip(*columns, strict=True)])
 
     def passes_s(
         self, charge_j: float, watch: Watch, net_w: float, slope_w_s: float, dt_s: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,10 +37,9 @@ def profile(sheet: Sheet, name: str) -> BoardProfile:
     table = sheet.scenario.payloads[name]
     path = f"payloads.{name}"
     try:
-        text = shipped_profile_text(table.board)
+        board = _shipped_profile(table.board)
     except BoardError as error:
         raise sheet.error(f"{path}.board", table.board, str(error)) from error
-    board = checked(BoardProfile, parse(text, table.board), table.board)
     asked = [(f"{path}.point", table.point)] if table.point is not None else []
     asked += [(f"{path}.trips[{i}].point", trip.point) for i, trip in enumerate(table.trips)]
     for where, point in asked:
@@ -47,6 +47,11 @@ def profile(sheet: Sheet, name: str) -> BoardProfile:
             rule = f"is no operating point of {board.name}, which has {', '.join(board.points)}"
             raise sheet.error(where, point, rule)
     return board
+
+
+@lru_cache(maxsize=8)
+def _shipped_profile(name: str) -> BoardProfile:
+    return checked(BoardProfile, parse(shipped_profile_text(name), name), name)
 
 
 def job_streams(sheet: Sheet, name: str) -> tuple[JobStream, ...]:
@@ -110,6 +115,8 @@ def _model(sheet: Sheet, path: str, said: str) -> ModelFile:
     from payloads.runtime import limits
 
     try:
+        if said in _shipped_models():
+            return _shipped_model(said)
         return load_model(_model_bytes(said), Path(said).name, limits())
     except (OSError, ValueError) as error:
         if isinstance(error, ModelError):
@@ -208,16 +215,23 @@ def _camera(
         raise sheet.error(f"payloads.{name}.images", table.images, str(error)) from error
 
 
+@lru_cache(maxsize=8)
+def _shipped_model(name: str) -> ModelFile:
+    from payloads.model import load_model
+    from payloads.runtime import limits
+
+    return load_model((SHIPPED_MODELS / f"{name}.onnx").read_bytes(), name, limits())
+
+
 def _model_bytes(said: str) -> bytes:
-    if said in _shipped_models():
-        return (SHIPPED_MODELS / f"{said}.onnx").read_bytes()
     path = Path(said)
     if not path.is_file() and path.exists():
         raise ValueError("is no file")
     return path.read_bytes()
 
 
-def _shipped_models() -> set[str]:
-    return {
+@lru_cache(maxsize=1)
+def _shipped_models() -> frozenset[str]:
+    return frozenset(
         f.name.removesuffix(".onnx") for f in SHIPPED_MODELS.iterdir() if f.name.endswith(".onnx")
-    }
+    )

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -309,6 +310,11 @@ def _started(
 
 def versions() -> dict[str, str]:
     """Return the versions that numbers depend on."""
+    return dict(_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> Mapping[str, str]:
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),

@@ -86,6 +86,14 @@ class Recorder(Protocol):
         ...
 
 
+def _words(name: str) -> str:
+    """Return a class name as lower-case words: ``JobLost`` becomes ``job-lost``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+_NAMES = {kind: f'"what":"{_words(kind.__name__)}"'.encode() for kind in RECORDED}
+
+
 class Records:
     """Writes records to a file, and shows each to listeners once it is written.
 
@@ -99,7 +107,8 @@ class Records:
         """Write to ``stream``, or only to ``listeners``."""
         self._stream, self._listeners = stream, listeners
         self._lines: list[bytes] = []
-        self._names = {kind: f'"what":"{_words(kind.__name__)}"'.encode() for kind in RECORDED}
+        heard = stream is not None or listeners  # else nothing need be written
+        self._names = _NAMES if heard else {}
 
     def write(self, t_s: float, thing: object) -> None:
         """Write ``thing`` as one line, if it is of a kind that is recorded."""
@@ -156,8 +165,3 @@ def _brief(value: object) -> int | str:
     if isinstance(value, bytes):
         return value.hex() if len(value) == REQUEST_ID_BYTES else len(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
-
-
-def _words(name: str) -> str:
-    """Return a class name as lower-case words: ``JobLost`` becomes ``job-lost``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

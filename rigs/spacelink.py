@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from numpy.random import Generator
@@ -44,6 +45,14 @@ class Trust:
     counters: Counters
 
 
+class _Heard(NamedTuple):
+    """A contact as far as it is flown."""
+
+    station: str
+    aos_s: float
+    los_s: float
+
+
 def contacts(sheet: Sheet, tape: EnvironmentTape) -> list[Contact]:
     """Return the contact plan: the scenario's own, or every pass over its stations.
 
@@ -57,7 +66,7 @@ def contacts(sheet: Sheet, tape: EnvironmentTape) -> list[Contact]:
     plan = [contact for contact in _plan(link, tape) if contact.aos_s < horizon_s]
     stations = with_shipped(tape.stations, (contact.station for contact in plan))
     if link.light_time_s is None:
-        flown = [replace(c, los_s=min(c.los_s, horizon_s), rates=()) for c in plan]
+        flown = [_Heard(c.station, c.aos_s, min(c.los_s, horizon_s)) for c in plan]
         ranges = profiles(tape.earth_fixed, stations, flown, RANGE_TOLERANCE_KM)
         plan = [replace(c, light=r.light) for c, r in zip(plan, ranges, strict=True)]
     if link.contacts is not None or not link.rates:

@@ -201,7 +201,8 @@ def _suspects(starts: Lanes, value: Array) -> tuple[Lanes, Lanes, Lanes]:
     alone = (positive[before] == positive[k]) & (positive[after] == positive[k])
     here = value[k]
     step = np.maximum(np.abs(here - value[before]), np.abs(here - value[after]))
-    near = alone & (np.abs(here) <= _REACH * step)
+    at_end = (before == k) | (after == k)  # what it had beyond says nothing of a peak
+    near = alone & (at_end | (np.abs(here) <= _REACH * step))
     return k[near], before[near], after[near]
 
 

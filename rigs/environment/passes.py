@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import resources
 
 import numpy as np
@@ -300,6 +301,11 @@ def degrees(sine: Array) -> Array:
 
 def load_stations() -> dict[str, Station]:
     """Return the stations shipped in ``stations.toml``, by name."""
+    return dict(_shipped_stations())
+
+
+@lru_cache(maxsize=1)
+def _shipped_stations() -> Mapping[str, Station]:
     text = resources.files(__package__).joinpath("stations.toml").read_text(encoding="utf-8")
     return {
         name: Station(name, row["latitude_deg"], row["longitude_deg"], row["altitude_m"])

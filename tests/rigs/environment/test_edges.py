@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rigs.environment.edges import find_edges, find_intervals, find_maxima, find_roots
@@ -14,6 +14,8 @@ TOLERANCE_S = 1e-3
 
 
 @given(st.floats(0.0, 6000.0), st.floats(0.5, 50.0))
+@example(29.0, 1.0)
+@example(5971.0, 1.0)
 def test_a_short_hump_between_two_samples_is_found(centre_s, half_width_s):
     def hump(t_s, lane):
         return 1.0 - ((t_s - centre_s) / half_width_s) ** 2 + 0.0 * lane
