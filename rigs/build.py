@@ -64,6 +64,7 @@ class Options:
     inference: bool = True  # without it jobs take their time and answer nothing
     injections: tuple[tuple[float, Injection], ...] = ()  # of a flight that is replayed
     key: Key | None = None  # of that flight, so that its recorded frames stay what they were
+    knot_tolerance: float = 0.0  # of the sky, for a fast day; see `rigs.bus.satellite`
 
     @property
     def keeps(self) -> Path:
@@ -102,7 +103,7 @@ def build(sheet: Sheet, options: Options, records: Recorder) -> Iterator[Rig]:
         yield Rig(
             clock=clock,
             timeline=timeline,
-            satellite=satellite(scenario, tape, profiles),
+            satellite=satellite(scenario, tape, profiles, options.knot_tolerance),
             boards={
                 name: EmulatedBoard(name, profiles[name], works[name], timeline.post)
                 for name in works

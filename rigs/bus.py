@@ -27,17 +27,24 @@ from rigs.power_parts import EARTH_RADIUS_KM, body_sky, fade, solar_array, store
 from rigs.scenario import PayloadTable, Scenario
 from rigs.tables import FACING
 
-# Of each power's peak, by which a straight line may miss the tape so that its knots can go (whose
-# own lines lie 1.4e-4 off). Energy is kept, so what remains is the ripple: 3 J of a battery's
-# 144,000 and 1 mK of a radiator of 2 kJ/K, where the albedo alone is known to a third.
-KNOT_TOLERANCE = 2e-3
 WAKE_FRACTION = 0.01  # of the battery: where an empty bus wakes [assumed]
 
 
 def satellite(
-    scenario: Scenario, tape: EnvironmentTape, boards: Mapping[str, BoardProfile]
+    scenario: Scenario,
+    tape: EnvironmentTape,
+    boards: Mapping[str, BoardProfile],
+    knot_tolerance: float = 0.0,
 ) -> Satellite:
-    """Return the satellite under the sky of ``tape``."""
+    """Return the satellite under the sky of ``tape``.
+
+    Knots can go where a straight line misses the tape, whose own lines lie
+    1.4e-4 off, by less than ``knot_tolerance`` of each power's peak. Energy
+    is kept; at 2e-3 what remains is a ripple of 3 J in a battery's 144,000
+    and 1 mK of a radiator of 2 kJ/K.
+    Which knots go depends on the whole tape: a mission that is cut short
+    meets a sky that differs by as much.
+    """
     computers = {
         name: PayloadComputer(name, _computer_rules(table), governor(table, boards[name]))
         for name, table in scenario.payloads.items()
@@ -48,7 +55,9 @@ def satellite(
     powers_w = [solar_array(scenario.array).power_w(sky), _absorbed_w_of(radiator, sky)]
     if structure is not None:
         powers_w.append(_absorbed_w(structure, tape))
-    knots, lines = thinned(tape.knots_s, powers_w, KNOT_TOLERANCE)
+    knots, lines = tape.knots_s, powers_w
+    if knot_tolerance > 0.0:
+        knots, lines = thinned(knots, powers_w, knot_tolerance)
     knots_s = knots.tolist()
     array, absorbed, *rest = [Ramp(knots_s, watts.tolist()) for watts in lines]
     dies = tuple(_die(table, boards[name]) for name, table in scenario.payloads.items())
