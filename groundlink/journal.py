@@ -162,7 +162,7 @@ class SqliteJournal:
         if sequence > self._set_aside.get(of_class, -1):
             self._wanted[of_class] = min(sequence + SEQUENCES_AHEAD, LARGEST_SEQUENCE)
         if self._failed or self._wanted:
-            self._commit(forget=False)
+            self._commit(keep=self._failed, forget=False)
         self.pass_over(key)
         self._kept[key] = message
 
@@ -187,7 +187,7 @@ class SqliteJournal:
         Raises:
             StoreError: it is not yet; the next commit tries all of it again.
         """
-        self._commit(forget=True)
+        self._commit(keep=True, forget=True)
 
     def messages(self) -> Iterator[Message]:
         """Return what was kept, oldest first, as of the last commit.
@@ -246,7 +246,7 @@ class SqliteJournal:
                 for of_class, last in self._sequences.items()
                 if self._set_aside.get(of_class) != last
             }
-            self._commit(forget=forget)
+            self._commit(keep=True, forget=forget)
         finally:
             self._connection.close()
 
@@ -269,26 +269,28 @@ class SqliteJournal:
             self._sequences[source, MessageKind(kind)] = last
         self._set_aside = dict(self._sequences)
 
-    def _commit(self, forget: bool) -> None:
-        """Write down what is to be kept; and, if asked, what is not any more."""
+    def _commit(self, keep: bool, forget: bool) -> None:
+        """Set sequences aside; and, if asked, write down what is to be kept, and what is not."""
+        kept = list(self._kept.values()) if keep else []
         forgotten = list(self._forgotten) if forget else []
-        if not (self._kept or forgotten or self._wanted):
+        if not (kept or forgotten or self._wanted):
             return
         self._failed = True
         with self._transaction():
-            self._write(forgotten)
+            self._write(kept, forgotten)
         self._failed = False
         self._set_aside |= self._wanted
         self._wanted = {}
-        self._kept.clear()
+        if keep:
+            self._kept.clear()
         if forget:
             self._forgotten.clear()
 
-    def _write(self, forgotten: Sequence[Key]) -> None:
+    def _write(self, kept: Sequence[Message], forgotten: Sequence[Key]) -> None:
         wanted = self._wanted.items()
         for statement, rows in (
             (_DELETE, [(source, kind.value, sequence) for source, kind, sequence in forgotten]),
-            (_INSERT, [_row(message) for message in self._kept.values()]),
+            (_INSERT, [_row(message) for message in kept]),
             (_SET_ASIDE, [(source, kind.value, last) for (source, kind), last in wanted]),
         ):
             if rows:

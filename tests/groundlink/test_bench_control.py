@@ -5,8 +5,9 @@ import shutil
 import socket
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -278,6 +279,16 @@ def test_a_user_without_a_password_survives_a_session_file(tmp_path):
     assert SessionFile.read(tmp_path / "session.toml").endpoint == named
 
 
+def until_it_listens(port, broker):
+    pause = threading.Event()
+    for _ in range(round(LIMIT_S / 0.02)):
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert broker.poll() is None
+        pause.wait(0.02)
+    pytest.fail(f"nobody listens at port {port}")
+
+
 @pytest.fixture
 def open_to_all(mosquitto_installed):
     """Run a mosquitto that asks nobody who they are; give its URL."""
@@ -285,10 +296,9 @@ def open_to_all(mosquitto_installed):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    with subprocess.Popen([program, "-p", port], stderr=subprocess.PIPE, text=True) as broker:
+    with subprocess.Popen([program, "-p", port], stderr=subprocess.DEVNULL) as broker:
         try:
-            while "running" not in broker.stderr.readline():
-                assert broker.poll() is None
+            until_it_listens(int(port), broker)
             yield f"mqtt://127.0.0.1:{port}"
         finally:
             broker.terminate()
