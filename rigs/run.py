@@ -31,9 +31,7 @@ from groundlink.events import (
 from groundlink.injector import Ack, ControlArrived, id_of
 from groundlink.journal import StoreError
 from groundlink.store import DropReason
-from payloads.events import (
-    SatelliteEvent,
-)
+from payloads.events import SatelliteEvent
 from rigs.clock import host_seconds
 from rigs.craft import Rig, Unsure
 from rigs.errors import RigError

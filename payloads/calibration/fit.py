@@ -15,7 +15,8 @@ from payloads.calibration.traces import Array, Binned, Mask
 
 # What a single bin is worth: a deviation of RESIDUAL_C lasts about MEMORY_S, since what is
 # not in the model (the orbit's higher harmonics) is slow. Both seen on the recordings of a
-# Raspberry Pi in orbit; they set how much the beliefs below count, hardly the result.
+# Raspberry Pi in orbit. They set how much the beliefs below count; how much the result depends on
+# them was not studied.
 RESIDUAL_C, MEMORY_S = 0.6, 300.0
 NUDGE = 1e-3  # for derivatives: what it moves stays far above the simulation's 1e-6 K
 BLOCK_S = 1200.0  # of the errors that are taken as independent of each other

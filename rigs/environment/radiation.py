@@ -37,7 +37,7 @@ class TrappedProtons:
     is 0.5 % of the peak, the worst 22 % at cusps of AP-8 narrower than the
     grid of 2.5° and 50 km (20,000 random places per band of altitude). The
     shape of the spectrum comes from a grid of 5° and is scaled to that flux;
-    its means are 1 to 2 % low up to 100 MeV and 5 % at 300, at the same rms.
+    its means are 1 to 3 % low up to 100 MeV and 5 % at 300, at the same rms.
     Below the grid the flux is that of its lowest altitude (too high), above
     it that of its highest (too low). The table was drawn for
     ``field_epoch``; ``drifted_to`` turns it to a mission's year, so that the

@@ -119,7 +119,7 @@ def test_v16_aep8_itself_still_gives_it_and_the_table_is_what_it_gives():
     spectrum = belts.spectrum_per_cm2_s(latitude, longitude, altitude)
     for energy_mev, ours in zip(belts.spectrum_mev, spectrum, strict=True):
         true = flux_per_cm2_s("min", shell, ratio, energy_mev)
-        # Stated in the docstring: 1 to 2 % of the mean, 5 % at 300 MeV, rms 0.5 to 0.9 % of peak.
+        # Stated in the docstring: 1 to 3 % of the mean, 5 % at 300 MeV, rms 0.5 to 0.9 % of peak.
         assert abs(ours.mean() / true.mean() - 1.0) < (0.03 if energy_mev <= 100.0 else 0.06)
         assert np.sqrt(np.mean((ours - true) ** 2)) < 0.012 * true.max()
 
